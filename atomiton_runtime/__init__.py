@@ -1,0 +1,1 @@
+"""Runs flows: TOML files that recompute on save. Importing this starts nothing."""

@@ -1,0 +1,1 @@
+"""Holds everything that runs concurrently: the only place that knows pykka and watchdog."""

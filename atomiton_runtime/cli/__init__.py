@@ -1,0 +1,1 @@
+"""Is the terminal client: commands that speak to a `Runtime`."""

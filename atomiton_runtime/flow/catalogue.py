@@ -1,0 +1,74 @@
+"""States what the loader needs to know of node types, so that `flow/` depends on none of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+ParameterKind = Literal["value", "expression"]
+"""`value`: every text in it is a template. `expression`: a bare expression, compiled at loading."""
+
+
+class ParameterInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What the loader knows of one parameter of a node type."""
+
+    name: str
+    kind: ParameterKind = "value"
+    required: bool = False
+
+
+class Complaint(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a node type says against a node's parameters; the loader finds the place for it."""
+
+    code: str
+    message: str
+    path: tuple[str | int, ...] = ()
+    """Where below the node's table, e.g. `("values", "limit")`; empty: the node itself."""
+    hint: str | None = None
+
+
+class NodeTypeInfo(Protocol):
+    """A node type, as the loader sees it."""
+
+    @property
+    def name(self) -> str:
+        """The name in `type = "..."`."""
+        ...
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """The output ports, primary first, without `error`."""
+        ...
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a `nodes` table with child nodes belongs to it."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, ParameterInfo]:
+        """The parameters by name."""
+        ...
+
+    def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:
+        """Return what is wrong with `parameters`, or nothing.
+
+        Args:
+            parameters: name -> value as written; only known names, none of the required ones missing.
+                A text (at any depth) whose value is known only when it runs is a `Templated` object from
+                `flow.expressions` (`Template` or `Expression`); such places must be accepted for every type
+                they could become.
+        """
+        ...
+
+
+class Catalogue(Protocol):
+    """All node types, by name."""
+
+    def find(self, name: str) -> NodeTypeInfo | None:
+        """Return the node type of this name, or None."""
+        ...
+
+    def names(self) -> Sequence[str]:
+        """Return all names, sorted."""
+        ...

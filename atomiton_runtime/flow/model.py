@@ -1,0 +1,151 @@
+"""Is the flow as the rest of the package knows it: checked, immutable, ready to run."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from atomiton_runtime.flow.expressions import Expression, Templated
+from atomiton_runtime.ids import FlowId, NodeId
+from atomiton_runtime.values import Value
+
+OnSave = Literal["changed", "all", "off"]
+OnBusy = Literal["queue-latest", "queue", "skip", "restart"]
+Notify = Literal["always", "failure", "never"]
+VariableType = Literal["string", "integer", "number", "boolean", "array", "object"]
+
+
+class Variable(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter of a flow: `vars.NAME`, a CLI flag, a field of the tray's prompt."""
+
+    name: str
+    type: VariableType
+    default: Value = None
+    required: bool = False
+    """True when the long form gives no default: a run must then set it."""
+    description: str = ""
+    min: float | None = None
+    """Least number, or least length of a text or list (characters, elements)."""
+    max: float | None = None
+    choices: tuple[Value, ...] = ()
+    """The allowed values; empty: any."""
+    pattern: str | None = None
+    """A regular expression that a text must match whole."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[settings]` of a flow, with their defaults."""
+
+    on_save: OnSave = "changed"
+    on_busy: OnBusy = "queue-latest"
+    timeout_s: float = 3600.0
+    max_parallel: int = 8
+    notify: Notify = "failure"
+    tray: bool = True
+
+
+class PortRef(msgspec.Struct, frozen=True):
+    """Names an output of another node."""
+
+    node: NodeId
+    port: str
+    """Always filled in: a bare `"read"` became the primary port of `read`. `"error"` is the error port."""
+
+
+class SingleInput(msgspec.Struct, frozen=True, tag="single"):
+    """The input is the value of one port."""
+
+    ref: PortRef
+
+
+class ListInput(msgspec.Struct, frozen=True, tag="list"):
+    """The input is a list of the ports' values, in order."""
+
+    refs: tuple[PortRef, ...]
+
+
+class TableInput(msgspec.Struct, frozen=True, tag="table"):
+    """The input is an object: name -> the port's value."""
+
+    refs: tuple[tuple[str, PortRef], ...]
+
+
+Input: TypeAlias = SingleInput | ListInput | TableInput
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """How often and after which pauses a failed attempt is repeated."""
+
+    attempts: int = 1
+    """Executions in all, 1 or more: `retry = 3` in a file means 3 attempts."""
+    delay_s: float = 1.0
+    backoff: float = 2.0
+    """Each further pause is the last one times this, 1 or more."""
+    max_delay_s: float = 60.0
+    jitter: bool = True
+    """True: a pause is drawn between half and the whole of its length."""
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """One box of a flow. `index` is its place in `Flow.nodes` (file order)."""
+
+    id: NodeId
+    index: int
+    type: str
+    name: str = ""
+    description: str = ""
+    parameters: dict[str, Templated]
+    """As written, with texts compiled to templates and bare expressions to expressions."""
+    input: Input | None = None
+    after: tuple[NodeId, ...] = ()
+    when: Expression | None = None
+    retry: Retry = Retry()
+    timeout_s: float | None = None
+    continue_on_error: bool = False
+    always: bool = False
+    reuse: Literal["auto", "always", "never"] = "auto"
+    repeatable: bool | None = None
+    """None: as the node type declares."""
+    run_on: str = "local"
+    children: tuple["Node", ...] = ()
+    """The body of a control node; their indexes count within the body."""
+    line: int = 1
+    """The line of the node's table header, counted from 1 (found by a cheap text scan)."""
+
+    @property
+    def refs(self) -> tuple[PortRef, ...]:
+        """The ports this node reads, in the order of its input."""
+        match self.input:
+            case None:
+                return ()
+            case SingleInput(ref):
+                return (ref,)
+            case ListInput(refs):
+                return refs
+            case TableInput(named):
+                return tuple(ref for _, ref in named)
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole, valid flow. Everything about its graph that a run needs is computed once, at loading."""
+
+    id: FlowId
+    """The file's stem."""
+    name: str
+    description: str = ""
+    path: str
+    """Absolute path of the file."""
+    folder: str
+    """Absolute path of the file's folder: relative paths in parameters start here."""
+    hash: str
+    """SHA-256 of the file's bytes, in hex."""
+    variables: dict[str, Variable]
+    settings: Settings
+    nodes: tuple[Node, ...]
+    parents: tuple[tuple[int, ...], ...]
+    """Node index -> indexes it waits for (input and after, no doubles), ascending."""
+    dependents: tuple[tuple[int, ...], ...]
+    """Node index -> indexes that wait for it, ascending."""
+    sinks: tuple[int, ...]
+    """Indexes of the nodes whose outputs nobody reads or waits for, ascending."""
+    handled: frozenset[int]
+    """Indexes of the nodes whose `error` port some node takes: their failure counts as handled."""

@@ -1,0 +1,1 @@
+"""Holds the node types: one file a type, and the registry that finds them."""

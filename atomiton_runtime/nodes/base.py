@@ -1,0 +1,149 @@
+"""States what a node type is: a declaration that loader, docs, JSON Schema and tests read, and `execute`."""
+
+import abc
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from atomiton_runtime.errors import AtomitonError
+from atomiton_runtime.flow.expressions import Scope
+from atomiton_runtime.values import Value
+
+Effect: TypeAlias = Literal["pure", "reads", "writes"]
+"""`pure`: the result depends on parameters and input alone. `reads`: also on the outside. `writes`: it changes
+the outside."""
+
+
+class NodeError(AtomitonError):
+    """A node cannot do what it was asked to do: the failure of an attempt, not of the runtime."""
+
+    def __init__(
+        self, code: str, message: str, *, hint: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(code, message, hint=hint)
+        self.retry_after_s = retry_after_s
+        """The least pause before another attempt, where the outside asked for one."""
+
+
+class NodeCancelledError(Exception):
+    """Raised inside `execute` when the attempt was told to stop and everything it started is gone."""
+
+
+class CancelToken:
+    """Tells one attempt to stop. Set by any thread, observed by the node's own."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the attempt was told to stop."""
+        return self._event.is_set()
+
+    def cancel(self) -> None:
+        """Tell the attempt to stop; returns at once, a second call changes nothing."""
+        with self._lock:
+            if self._event.is_set():
+                return
+            self._event.set()
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call `callback` in the cancelling thread (or now, if it is too late): it only wakes, never works."""
+        with self._lock:
+            if not self._event.is_set():
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait at most `timeout_s` seconds; return whether the attempt was told to stop."""
+        return self._event.wait(timeout_s)
+
+    def raise_if_cancelled(self) -> None:
+        """Raise `NodeCancelledError` if the attempt was told to stop."""
+        if self._event.is_set():
+            raise NodeCancelledError
+
+
+class NodeContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt may know besides its parameters."""
+
+    input: Value
+    scope: Scope
+    """The names of expressions; `scope.child(item=..., index=..., acc=...)` adds some."""
+    folder: Path
+    """The flow file's folder: relative paths start here."""
+    cancel: CancelToken
+    has_input: bool = False
+    """Whether the node has an `input` key; without one `input` is None."""
+
+
+class Port(msgspec.Struct, frozen=True):
+    """An output of a node type."""
+
+    name: str
+    description: str
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """A use of a node type: a test and a piece of its documentation at once.
+
+    It is executed in a fresh folder that holds `files` (relative path -> content).
+    """
+
+    title: str
+    toml: str
+    """The lines of the node's table below its `type`, as in a flow file; may use `vars`-free templates."""
+    input: Any = None
+    files: Mapping[str, str] = {}
+    outputs: Mapping[str, Any] | None = None
+    """Port -> expected value; ports left out are not compared. None: see `error`."""
+    files_after: Mapping[str, str] = {}
+    """Relative path -> expected content after the execution."""
+    error: str | None = None
+    """The code the execution (or the check of the parameters) must fail with."""
+
+
+class NodeType(abc.ABC):
+    """A node type. Its docstring's first line is its summary in the documentation.
+
+    Instances hold no state: one instance serves all attempts, in many threads at once.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Raised when the same parameters and input may give another result than before."""
+    ports: ClassVar[tuple[Port, ...]]
+    """The outputs, primary first."""
+    has_body: ClassVar[bool] = False
+    repeatable: ClassVar[bool] = True
+    """Whether an attempt that a crash cut in two may simply be executed again."""
+    examples: ClassVar[tuple[Example, ...]]
+    Parameters: ClassVar[type[msgspec.Struct]]
+    """A frozen, keyword-only Struct; each field annotated with `msgspec.Meta(description=...)`."""
+
+    def effect(self, parameters: Any) -> Effect:
+        """Return what an execution with these parameters (an instance of `Parameters`) does to the outside."""
+        del parameters
+        return "pure"
+
+    @abc.abstractmethod
+    def execute(self, parameters: Any, context: NodeContext) -> dict[str, Value]:
+        """Execute one attempt and return port -> value, for every port.
+
+        Args:
+            parameters: an instance of `Parameters`, templates rendered.
+            context: the input and the surroundings.
+
+        Raises:
+            NodeError: the attempt failed, for a reason its user can understand.
+            NodeCancelledError: `context.cancel` was set and everything the attempt started is gone.
+        """

@@ -1,0 +1,76 @@
+"""Lists what a client may ask of a runtime and what it answers: the written messages between the two sides.
+
+A client (tray, CLI, later the socket and the web page) creates a request, `Runtime.submit` answers it. The same
+messages, as JSON, are the fixtures of `tests/contract`.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.ids import FlowId, RunId
+from atomiton_runtime.run.events import CancelReason, Trigger
+from atomiton_runtime.values import Value
+
+
+class RunFlow(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="run"):
+    """Execute a flow."""
+
+    flow: str
+    """A flow's id, or the path of its file."""
+    variables: dict[str, Value] = {}
+    trigger: Trigger = "api"
+
+
+class CancelRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="cancel"):
+    """End a run."""
+
+    run_id: RunId
+    reason: CancelReason = "user"
+
+
+Request: TypeAlias = RunFlow | CancelRun
+
+
+class RunAccepted(msgspec.Struct, frozen=True, kw_only=True, tag_field="response", tag="accepted"):
+    """The run exists; its events follow on the bus."""
+
+    run_id: RunId
+    flow: FlowId
+
+
+class CancelAccepted(msgspec.Struct, frozen=True, kw_only=True, tag_field="response", tag="cancelling"):
+    """The run is told to end; its final event follows on the bus."""
+
+    run_id: RunId
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="response", tag="refused"):
+    """Nothing was done, for these reasons (at least one)."""
+
+    errors: tuple[ErrorInfo, ...]
+
+
+Response: TypeAlias = RunAccepted | CancelAccepted | Refused
+
+_REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_RESPONSES: msgspec.json.Decoder[Response] = msgspec.json.Decoder(Response)
+
+
+def decode_request(message: bytes) -> Request:
+    """Return the request written in `message`.
+
+    Raises:
+        msgspec.DecodeError: it is not JSON, or not a request.
+    """
+    return _REQUESTS.decode(message)
+
+
+def decode_response(message: bytes) -> Response:
+    """Return the response written in `message`.
+
+    Raises:
+        msgspec.DecodeError: it is not JSON, or not a response.
+    """
+    return _RESPONSES.decode(message)

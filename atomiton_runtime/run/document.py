@@ -1,0 +1,143 @@
+"""Folds a journal into what people and programs read: the run document and the summary of a run."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.ids import FlowId, NodeId, RunId
+from atomiton_runtime.run import events as ev
+from atomiton_runtime.run.events import NodeStatus, RunEvent, RunStatus, Trigger
+from atomiton_runtime.values import Value
+
+_FINAL_STATUS: dict[type[RunEvent], RunStatus] = {
+    ev.RunSucceeded: "succeeded",
+    ev.RunFailed: "failed",
+    ev.RunCancelled: "cancelled",
+    ev.RunTimedOut: "timed_out",
+    ev.RunInterrupted: "interrupted",
+}
+
+
+class NodeDocument(msgspec.Struct, kw_only=True):
+    """What became of one node."""
+
+    status: NodeStatus = "pending"
+    attempts: int = 0
+    duration_s: float | None = None
+    """Of the last attempt, in seconds."""
+    outputs: dict[str, Value] | None = None
+    """Port -> value in document form (see DESIGN section 4: bytes and large values are marked objects)."""
+    error: ErrorInfo | None = None
+
+
+class RunDocument(msgspec.Struct, kw_only=True):
+    """A run as `run --json` and `show --json` print it."""
+
+    run_id: RunId
+    flow: FlowId
+    status: RunStatus
+    trigger: Trigger
+    started_at: datetime
+    duration_s: float | None
+    flow_hash: str
+    variables: dict[str, Value]
+    outputs: dict[str, dict[str, Value]]
+    """Sink node -> its outputs; only the sinks that have some."""
+    nodes: dict[str, NodeDocument]
+    error: ErrorInfo | None
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as lists show it."""
+
+    run_id: RunId
+    flow: FlowId
+    status: RunStatus
+    trigger: Trigger
+    started_at: datetime
+    duration_s: float | None = None
+    error: ErrorInfo | None = None
+    process: str = ""
+
+
+def summarize(summary: RunSummary | None, event: RunEvent) -> RunSummary | None:
+    """Return the summary after `event`; None while the run's first event has not come."""
+    match event:
+        case ev.RunQueued():
+            return RunSummary(
+                run_id=event.run_id,
+                flow=event.flow,
+                status="queued",
+                trigger=event.trigger,
+                started_at=event.at,
+                process=event.process,
+            )
+        case ev.RunStarted() if summary is not None:
+            return msgspec.structs.replace(summary, status="running", started_at=event.at)
+        case ev.RunSucceeded() if summary is not None:
+            return msgspec.structs.replace(summary, status="succeeded", duration_s=event.duration_s)
+        case ev.RunFailed() | ev.RunCancelled() | ev.RunTimedOut() | ev.RunInterrupted() if summary is not None:
+            return msgspec.structs.replace(
+                summary, status=_FINAL_STATUS[type(event)], duration_s=event.duration_s, error=event.error
+            )
+        case _:
+            return summary
+
+
+def document(journal: Iterable[RunEvent]) -> RunDocument:
+    """Return the run document of a journal.
+
+    Raises:
+        ValueError: the journal does not begin with `RunQueued`.
+    """
+    events = iter(journal)
+    first = next(events, None)
+    if not isinstance(first, ev.RunQueued):
+        raise ValueError("a journal begins with RunQueued")
+    nodes = {node: NodeDocument() for node in first.nodes}
+    summary = summarize(None, first)
+    for event in events:
+        summary = summarize(summary, event)
+        _record(nodes, event)
+    assert summary is not None
+    return RunDocument(
+        run_id=summary.run_id,
+        flow=summary.flow,
+        status=summary.status,
+        trigger=summary.trigger,
+        started_at=summary.started_at,
+        duration_s=summary.duration_s,
+        flow_hash=first.flow_hash,
+        variables=first.variables,
+        outputs={sink: outputs for sink in first.sinks if (outputs := nodes[sink].outputs) is not None},
+        nodes={str(node): state for node, state in nodes.items()},
+        error=summary.error,
+    )
+
+
+def _record(nodes: dict[NodeId, NodeDocument], event: RunEvent) -> None:
+    match event:
+        case ev.NodeStarted():
+            node = nodes.setdefault(event.node, NodeDocument())
+            node.status, node.attempts = "running", event.attempt
+        case ev.NodeSucceeded():
+            node = nodes[event.node]
+            node.status, node.duration_s, node.error = "succeeded", event.duration_s, None
+            node.outputs = {port: msgspec.json.decode(raw) for port, raw in event.outputs.items()}
+        case ev.NodeRetrying():
+            node = nodes[event.node]
+            node.status, node.duration_s, node.error = "pending", event.duration_s, event.error
+        case ev.NodeFailed():
+            node = nodes[event.node]
+            node.status, node.duration_s, node.error = "failed", event.duration_s, event.error
+        case ev.NodeSkipped():
+            nodes.setdefault(event.node, NodeDocument()).status = "skipped"
+        case ev.NodeCancelled():
+            node = nodes.setdefault(event.node, NodeDocument())
+            node.status = "cancelled"
+            if event.attempt:
+                node.duration_s = event.duration_s
+        case _:
+            pass

@@ -1,0 +1,178 @@
+"""Lists the facts about a run: its journal is a sequence of these, its state the fold of them."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.ids import FlowId, NodeId, RunId
+from atomiton_runtime.values import Value
+
+Trigger = Literal["cli", "tray", "save", "api", "schedule", "file", "startup", "resume", "replay"]
+RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "timed_out", "interrupted"]
+NodeStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "reused", "cancelled"]
+CancelReason = Literal["user", "restart", "quit", "timeout"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
+    """A fact about a run, in the past tense."""
+
+    run_id: RunId
+    seq: int
+    """The place in the run's journal: 0, 1, 2 ... without gaps."""
+    at: datetime
+    """Wall clock, UTC."""
+
+
+class RunQueued(Event, frozen=True, kw_only=True):
+    """A run was accepted; from here on it is never forgotten. Always the first event."""
+
+    flow: FlowId
+    flow_hash: str
+    flow_path: str
+    trigger: Trigger
+    variables: dict[str, Value]
+    nodes: tuple[NodeId, ...]
+    """All nodes of the flow, in file order."""
+    sinks: tuple[NodeId, ...]
+    """The nodes whose outputs are the run's outputs."""
+    process: str = ""
+    """Names the process that executes the run: the stem of its liveness lock file."""
+
+
+class RunStarted(Event, frozen=True, kw_only=True):
+    """The run left the queue."""
+
+
+class NodeStarted(Event, frozen=True, kw_only=True):
+    """An attempt began."""
+
+    node: NodeId
+    attempt: int
+    """Counted from 1."""
+
+
+class NodeSucceeded(Event, frozen=True, kw_only=True):
+    """An attempt gave outputs."""
+
+    node: NodeId
+    attempt: int
+    duration_s: float
+    outputs: dict[str, msgspec.Raw]
+    """Port -> the value as `values.encode` wrote it, or `{"$file": path, "size_bytes": n}`."""
+
+
+class NodeRetrying(Event, frozen=True, kw_only=True):
+    """An attempt failed and another one will follow after `delay_s`."""
+
+    node: NodeId
+    attempt: int
+    """The attempt that failed."""
+    duration_s: float
+    error: ErrorInfo
+    delay_s: float
+
+
+class NodeFailed(Event, frozen=True, kw_only=True):
+    """The last attempt failed."""
+
+    node: NodeId
+    attempt: int
+    duration_s: float
+    error: ErrorInfo
+    handled: bool
+    """True: the run goes on (`on_error = "continue"`, or a node takes the error port)."""
+
+
+class NodeSkipped(Event, frozen=True, kw_only=True):
+    """A node will not run, for a reason that is no failure of its own."""
+
+    node: NodeId
+    reason: str
+
+
+class NodeCancelled(Event, frozen=True, kw_only=True):
+    """A node was ended, or kept from starting, because its run was cancelled."""
+
+    node: NodeId
+    attempt: int
+    """0: it had not started."""
+    duration_s: float
+
+
+class RunCancelRequested(Event, frozen=True, kw_only=True):
+    """The run is to end; what runs is being stopped, `always` nodes still follow."""
+
+    reason: CancelReason
+
+
+class RunSucceeded(Event, frozen=True, kw_only=True):
+    """Every node is settled and no failure went unhandled."""
+
+    duration_s: float
+
+
+class RunFailed(Event, frozen=True, kw_only=True):
+    """A failure went unhandled."""
+
+    duration_s: float
+    error: ErrorInfo
+
+
+class RunCancelled(Event, frozen=True, kw_only=True):
+    """The run was cancelled and nothing of it is alive."""
+
+    duration_s: float
+    error: ErrorInfo
+
+
+class RunTimedOut(Event, frozen=True, kw_only=True):
+    """The run took longer than its `timeout` and nothing of it is alive."""
+
+    duration_s: float
+    error: ErrorInfo
+
+
+class RunInterrupted(Event, frozen=True, kw_only=True):
+    """The process that executed the run died; found out afterwards."""
+
+    duration_s: float
+    error: ErrorInfo
+
+
+RunEvent: TypeAlias = (
+    RunQueued
+    | RunStarted
+    | NodeStarted
+    | NodeSucceeded
+    | NodeRetrying
+    | NodeFailed
+    | NodeSkipped
+    | NodeCancelled
+    | RunCancelRequested
+    | RunSucceeded
+    | RunFailed
+    | RunCancelled
+    | RunTimedOut
+    | RunInterrupted
+)
+FINAL_EVENTS = (RunSucceeded, RunFailed, RunCancelled, RunTimedOut, RunInterrupted)
+"""After one of these a journal gets no further event."""
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
+
+
+def encode_event(event: RunEvent) -> bytes:
+    """Return the event as one line of JSON, without the line's end."""
+    return _ENCODER.encode(event)
+
+
+def decode_event(line: bytes) -> RunEvent:
+    """Return the event that `encode_event` wrote.
+
+    Raises:
+        msgspec.DecodeError: it is not JSON, or not an event (also: of a newer version).
+    """
+    return _DECODER.decode(line)

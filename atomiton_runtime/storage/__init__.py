@@ -1,0 +1,1 @@
+"""Keeps the journals of runs: one contract, interchangeable engines."""

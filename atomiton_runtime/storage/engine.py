@@ -1,0 +1,67 @@
+"""States what a storage engine is: the contract that every engine and its one test suite share."""
+
+import abc
+from collections.abc import Sequence
+
+from atomiton_runtime.ids import FlowId, RunId
+from atomiton_runtime.run.document import RunSummary
+from atomiton_runtime.run.events import RunEvent, RunStatus
+from atomiton_runtime.storage.large_values import LargeValues
+
+
+class StorageEngine(abc.ABC):
+    """Keeps journals. Used by one thread at a time; several processes may share a store on disk.
+
+    Every method but `close` raises `StorageError` (STORE-...) when the store cannot do it, and a failed call
+    leaves the store as it was.
+    """
+
+    url: str
+    """What `create_storage` would take to open the same store."""
+    large_values: LargeValues
+    """Where values over 1 MiB live, as files named by their hash. Usable from every thread."""
+
+    @abc.abstractmethod
+    def open(self) -> None:
+        """Make the store usable: create what is missing, check what is there. Called once, first."""
+
+    @abc.abstractmethod
+    def append(self, events: Sequence[RunEvent]) -> None:
+        """Add events of any number of runs, all or none; when it returns they survive `kill -9`.
+
+        Within a run `seq` continues the journal without a gap. An event that is already there, equal, is
+        passed over (a group may be sent again after a fault).
+
+        Raises:
+            StorageError: STORE-003 for a gap or for another event at a `seq` that is taken.
+        """
+
+    @abc.abstractmethod
+    def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
+        """Return all events of a run in the order of `seq`; empty when there is no such run."""
+
+    @abc.abstractmethod
+    def summaries(
+        self,
+        *,
+        flow: FlowId | None = None,
+        statuses: Sequence[RunStatus] = (),
+        limit: int = 50,
+    ) -> tuple[RunSummary, ...]:
+        """Return the newest runs first, at most `limit`; `statuses` empty means all."""
+
+    @abc.abstractmethod
+    def summary(self, run_id: RunId) -> RunSummary | None:
+        """Return the summary of a run, or None when there is no such run."""
+
+    @abc.abstractmethod
+    def find_runs(self, prefix: str, *, limit: int = 10) -> tuple[RunId, ...]:
+        """Return the ids that begin with `prefix` (case is ignored), newest first, at most `limit`."""
+
+    @abc.abstractmethod
+    def delete_runs(self, run_ids: Sequence[RunId]) -> None:
+        """Remove runs whole and give their space back; ids that are not there are passed over."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Release everything; a second call changes nothing."""

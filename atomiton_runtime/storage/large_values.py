@@ -1,0 +1,1 @@
+"""Keeps large values as files named by their hash."""

@@ -1,0 +1,141 @@
+"""Carries values between nodes: JSON-like data and bytes, encoded once, decoded fresh by each reader.
+
+A value that leaves a node is encoded at once; whoever reads it decodes a copy of its own. So no node can
+change another's data, and what the journal keeps is exactly what the next node saw.
+"""
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from pathlib import PurePath
+from typing import TypeAlias, cast
+
+import msgspec
+
+from atomiton_runtime.errors import AtomitonError
+
+Value: TypeAlias = "None | bool | int | float | str | bytes | list[Value] | dict[str, Value]"
+
+BYTES_KEY = "$bytes"
+FILE_KEY = "$file"
+SIZE_KEY = "size_bytes"
+LARGE_VALUE_BYTES = 1024 * 1024
+"""A value whose encoded form is larger than this travels as a file."""
+
+_MAX_DEPTH = 200
+_INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder()
+_BYTES_MARK = b'"$bytes"'
+
+
+class UnsupportedValue(AtomitonError):
+    """A value cannot travel between nodes (VALUE-001)."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        place = f"at {path}: " if path else ""
+        super().__init__(
+            "VALUE-001",
+            f"the value {place}{reason}",
+            hint="return null, true/false, numbers, text, bytes, lists and tables with text keys",
+        )
+
+
+def encode(value: object) -> bytes:
+    """Return `value` as JSON in UTF-8; bytes become `{"$bytes": "<base64>"}`.
+
+    Tuples become lists, dates and times ISO 8601 text, paths text.
+
+    Raises:
+        UnsupportedValue: it holds something that has no JSON form (VALUE-001).
+    """
+    return _ENCODER.encode(to_document(value))
+
+
+def to_document(value: object, path: str = "", depth: int = 0) -> Value:
+    """Return a copy of `value` in the form documents show (JSON only; see `encode`).
+
+    Raises:
+        UnsupportedValue: it holds something that has no JSON form (VALUE-001).
+    """
+    kind = type(value)
+    if value is None or kind is str or kind is bool:
+        return cast(Value, value)
+    if kind is int:
+        if not _INT_MIN <= cast(int, value) <= _INT_MAX:
+            raise UnsupportedValue(path, "is an integer of more than 64 bits")
+        return cast(int, value)
+    if kind is float:
+        if not math.isfinite(cast(float, value)):
+            raise UnsupportedValue(path, f"is {value}, which JSON cannot express")
+        return cast(float, value)
+    if depth >= _MAX_DEPTH:
+        raise UnsupportedValue("", f"is nested deeper than {_MAX_DEPTH} levels")
+    if isinstance(value, dict | list | tuple):
+        return _container(cast("dict[object, object] | list[object] | tuple[object, ...]", value), path, depth)
+    return _converted(value, path, depth)
+
+
+def _container(
+    value: dict[object, object] | list[object] | tuple[object, ...], path: str, depth: int
+) -> Value:
+    if not isinstance(value, dict):
+        return [to_document(entry, f"{path}[{index}]", depth + 1) for index, entry in enumerate(value)]
+    copy: dict[str, Value] = {}
+    for key, entry in value.items():
+        if not isinstance(key, str):
+            raise UnsupportedValue(path, f"has the key {key!r}, which is not text")
+        copy[str(key)] = to_document(entry, f"{path}.{key}" if path else key, depth + 1)
+    return copy
+
+
+def _converted(value: object, path: str, depth: int) -> Value:
+    match value:
+        case bytes() | bytearray() | memoryview():
+            return {BYTES_KEY: base64.b64encode(value).decode("ascii")}
+        case datetime() | date() | time():
+            return value.isoformat()
+        case PurePath():
+            return str(value)
+        case Mapping():
+            return _container(dict(cast("Mapping[object, object]", value)), path, depth)
+        case bool() | int():
+            return to_document(int(value), path, depth)
+        case float():
+            return to_document(float(value), path, depth)
+        case str():
+            return str(value)
+        case _:
+            raise UnsupportedValue(path, f"is a {type(value).__name__}, which cannot travel between nodes")
+
+
+def decode(raw: bytes | msgspec.Raw) -> Value:
+    """Return a fresh copy of the value that `encode` wrote; `{"$bytes": ...}` becomes bytes again."""
+    value = cast(Value, _DECODER.decode(raw))
+    return _restored(value) if _BYTES_MARK in memoryview(raw).tobytes() else value
+
+
+def _restored(value: Value) -> Value:
+    match value:
+        case {"$bytes": str(text), **rest} if not rest:
+            try:
+                return base64.b64decode(text, validate=True)
+            except binascii.Error:
+                return value
+        case dict():
+            return {key: _restored(entry) for key, entry in value.items()}
+        case list():
+            return [_restored(entry) for entry in value]
+        case _:
+            return value
+
+
+def preview(value: object, limit_chars: int = 200) -> str:
+    """Return `value` as one line of at most `limit_chars` characters, cut with a visible mark."""
+    text = value if isinstance(value, str) else _ENCODER.encode(to_document(value)).decode()
+    line = " ".join(text.split())
+    if len(line) <= limit_chars:
+        return line
+    return f"{line[: max(limit_chars - 1, 0)]}…"
