@@ -10,13 +10,17 @@ import math
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from pathlib import PurePath
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
 from atomiton_runtime.errors import AtomitonError
 
-Value: TypeAlias = "None | bool | int | float | str | bytes | list[Value] | dict[str, Value]"
+if TYPE_CHECKING:
+    Value: TypeAlias = "None | bool | int | float | str | bytes | list[Value] | dict[str, Value]"
+else:
+    # msgspec builds decoders from annotations and refuses a union of text and bytes: to it a value is Any.
+    Value = Any
 
 BYTES_KEY = "$bytes"
 FILE_KEY = "$file"
