@@ -78,7 +78,9 @@ def summarize(summary: RunSummary | None, event: RunEvent) -> RunSummary | None:
             return msgspec.structs.replace(summary, status="running", started_at=event.at)
         case ev.RunSucceeded() if summary is not None:
             return msgspec.structs.replace(summary, status="succeeded", duration_s=event.duration_s)
-        case ev.RunFailed() | ev.RunCancelled() | ev.RunTimedOut() | ev.RunInterrupted() if summary is not None:
+        case ev.RunFailed() | ev.RunCancelled() | ev.RunTimedOut() | ev.RunInterrupted() if (
+            summary is not None
+        ):
             return msgspec.structs.replace(
                 summary, status=_FINAL_STATUS[type(event)], duration_s=event.duration_s, error=event.error
             )

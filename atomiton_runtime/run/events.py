@@ -12,7 +12,7 @@ from atomiton_runtime.values import Value
 Trigger = Literal["cli", "tray", "save", "api", "schedule", "file", "startup", "resume", "replay"]
 RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "timed_out", "interrupted"]
 NodeStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "reused", "cancelled"]
-CancelReason = Literal["user", "restart", "quit", "timeout"]
+CancelReason = Literal["user", "restart", "quit", "timeout", "fault"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
@@ -102,9 +102,14 @@ class NodeCancelled(Event, frozen=True, kw_only=True):
 
 
 class RunCancelRequested(Event, frozen=True, kw_only=True):
-    """The run is to end; what runs is being stopped, `always` nodes still follow."""
+    """The run is to end; what runs is being stopped, `always` nodes still follow.
+
+    A second one, and one for a `fault` of the runtime itself, ends the `always` nodes as well.
+    """
 
     reason: CancelReason
+    error: ErrorInfo | None = None
+    """The fault, when it is one."""
 
 
 class RunSucceeded(Event, frozen=True, kw_only=True):

@@ -1,0 +1,258 @@
+"""Lists every message between actors, grouped by the actor that receives it. All are immutable values."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import msgspec
+
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.flow.model import Flow
+from atomiton_runtime.ids import FlowId, RunId
+from atomiton_runtime.nodes.base import CancelToken
+from atomiton_runtime.run.decide import Answer
+from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, Trigger
+from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.values import Value
+
+# --- every actor ------------------------------------------------------------------------------------------
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """From the supervisor, asked: answers True. Whoever answers has read all that came before."""
+
+
+class TimeIsUp(msgspec.Struct, frozen=True):
+    """From the actor's own mailbox: the deadline that it set has passed."""
+
+
+# --- Conductor --------------------------------------------------------------------------------------------
+
+
+class StartRun(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client or the conductor itself: accept a run. `variables` are checked and complete."""
+
+    run_id: RunId
+    flow: Flow
+    variables: dict[str, Value]
+    trigger: Trigger
+
+
+class EndRun(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client: cancel a run; one that has ended or never was is passed over."""
+
+    run_id: RunId
+    reason: CancelReason
+
+
+class EndAllRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """From the supervisor, before the stop: cancel every run. No run is accepted from here on."""
+
+    reason: CancelReason
+
+
+class NodeAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """From a node execution, exactly once for each `ExecuteNode`: what became of the attempt."""
+
+    run_id: RunId
+    worker: int
+    """The number of the node execution, which is idle again."""
+    answer: Answer
+
+
+class FlowSaved(msgspec.Struct, frozen=True, kw_only=True):
+    """From the flow shelf: a flow's file has new, valid content (never at its first loading)."""
+
+    flow: Flow
+
+
+class StoreFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """From the storage keeper: events of these runs cannot be kept; the runs must end."""
+
+    run_ids: tuple[RunId, ...]
+    error: ErrorInfo
+
+
+class GetActiveRuns(msgspec.Struct, frozen=True):
+    """From a client, asked: answers the ids of all runs that have not ended, oldest first."""
+
+
+ConductorMessage: TypeAlias = (
+    StartRun | EndRun | EndAllRuns | NodeAnswered | FlowSaved | StoreFailed | GetActiveRuns | TimeIsUp
+)
+
+# --- NodeExecution ----------------------------------------------------------------------------------------
+
+
+class ExecuteNode(msgspec.Struct, frozen=True, kw_only=True):
+    """From the conductor (or, for a node that writes, from the keeper once its start is kept)."""
+
+    run_id: RunId
+    flow: Flow
+    node: int
+    """The index in `flow.nodes`."""
+    attempt: int
+    variables: dict[str, Value]
+    trigger: Trigger
+    started_at: str
+    """ISO 8601, of the run."""
+    inputs: tuple[msgspec.Raw | None, ...]
+    """In the order of `Node.refs`: the encoded value of each port; None where there is none."""
+    cancel: CancelToken
+
+
+# --- StorageKeeper ----------------------------------------------------------------------------------------
+
+
+Order: TypeAlias = Callable[[ExecuteNode], None]
+"""Where an order goes: the `tell` of a node execution's address."""
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """From the conductor: keep these events, then publish them, then send the orders that waited for that."""
+
+    events: tuple[RunEvent, ...]
+    then: tuple[tuple[Order, ExecuteNode], ...] = ()
+
+
+class Flush(msgspec.Struct, frozen=True):
+    """From the keeper to itself: keep whatever has come since the last flush, as one group."""
+
+
+class ReadJournal(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client, asked: answers the run's events; empty when there is no such run."""
+
+    run_id: RunId
+
+
+class ReadSummaries(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client, asked: answers run summaries, newest first."""
+
+    flow: FlowId | None = None
+    statuses: tuple[RunStatus, ...] = ()
+    limit: int = 50
+
+
+class FindRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client, asked: answers the ids that begin with `prefix`, newest first."""
+
+    prefix: str
+
+
+KeeperMessage: TypeAlias = Append | Flush | ReadJournal | ReadSummaries | FindRuns
+
+# --- EventBus ---------------------------------------------------------------------------------------------
+
+Sink: TypeAlias = Callable[[RunEvent | Notice], object]
+
+
+class Subscribe(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client: call `sink`, in the bus's thread, with each fact that matches. It must be quick."""
+
+    key: int
+    """Names the subscription; chosen by the runtime, never used twice."""
+    sink: Sink
+    kinds: frozenset[str] = frozenset()
+    """Class names; empty: all."""
+    run_id: RunId | None = None
+    """Only events of this run; the subscription ends with the run."""
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client: end a subscription; one that is not there is passed over."""
+
+    key: int
+
+
+class Publish(msgspec.Struct, frozen=True, kw_only=True):
+    """From the keeper (kept events), the shelf and the supervisor (notices): hand these to the subscribers."""
+
+    facts: tuple[RunEvent | Notice, ...]
+
+
+BusMessage: TypeAlias = Subscribe | Unsubscribe | Publish
+
+# --- FlowShelf --------------------------------------------------------------------------------------------
+
+
+class GetFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client, asked: answers the `Flow` of an id or a path, loaded anew if its file has changed.
+
+    Raises in the asker: `UsageError` FLOW-404 (no such flow), `FlowInvalid` (problems, and no valid version).
+    """
+
+    ref: str
+
+
+class ListFlows(msgspec.Struct, frozen=True):
+    """From a client, asked: answers a tuple of `FlowEntry`, sorted by id; what is not loaded yet is loaded."""
+
+
+class FileSettled(msgspec.Struct, frozen=True, kw_only=True):
+    """From the watcher: a flow file has this content, and has had it for the quiet time."""
+
+    path: str
+    content: bytes
+    first_scan: bool = False
+    """True: it was there when watching began, so nobody has just saved it."""
+    second_look: bool = False
+    """True: the answer to `LookAgain`; problems are now to be reported."""
+
+
+class FileUnreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """From the watcher: a flow file is there but cannot be read, or is no regular file."""
+
+    path: str
+    error: ErrorInfo
+
+
+class FileGone(msgspec.Struct, frozen=True, kw_only=True):
+    """From the watcher: a flow file is there no more."""
+
+    path: str
+
+
+ShelfMessage: TypeAlias = GetFlow | ListFlows | FileSettled | FileUnreadable | FileGone
+
+# --- FlowWatcher ------------------------------------------------------------------------------------------
+
+
+class Hint(msgspec.Struct, frozen=True, kw_only=True):
+    """From the observer's thread: something may have happened to these paths (both ends of a move)."""
+
+    paths: tuple[str, ...]
+
+
+class LookAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """From the shelf: a file just saved has problems; it may be half written. Look once more after a quiet time."""
+
+    path: str
+
+
+WatcherMessage: TypeAlias = Hint | LookAgain | TimeIsUp
+
+# --- Supervisor -------------------------------------------------------------------------------------------
+
+
+class ActorFaulted(msgspec.Struct, frozen=True, kw_only=True):
+    """From an actor's door: a handler raised; the actor lives on with the state it had."""
+
+    actor: str
+    message: str
+    """The class name of the message that was being handled."""
+    fault: str
+    """The exception, one line."""
+
+
+class ActorStopped(msgspec.Struct, frozen=True, kw_only=True):
+    """From an actor that stops though nobody asked the supervisor for it: it is started anew."""
+
+    actor: str
+
+
+class Raise(msgspec.Struct, frozen=True, kw_only=True):
+    """From any actor: something about the runtime that its user must know."""
+
+    notice: Notice
+
+
+SupervisorMessage: TypeAlias = ActorFaulted | ActorStopped | Raise

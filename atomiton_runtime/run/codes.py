@@ -1,0 +1,16 @@
+"""Lists the codes of what can become of a run, and of asking for one."""
+
+CODES: dict[str, str] = {
+    "RUN-001": "there is no such run",
+    "RUN-002": "the run has ended already",
+    "RUN-003": "several runs begin with these characters",
+    "RUN-004": "the run was cancelled",
+    "RUN-005": "the run was replaced by a newer run of the same flow",
+    "RUN-006": "the run was cancelled because the runtime was stopped",
+    "RUN-007": "the run was cancelled because of a fault of the runtime",
+    "RUN-008": "the run took longer than its timeout",
+    "RUN-009": "the flow was busy and its `on_busy` is `skip`",
+    "RUN-010": "the process that executed the run died",
+    "RUN-011": "the runtime does not answer, or is stopped",
+    "RUN-012": "an internal fault of the runtime",
+}

@@ -1,0 +1,48 @@
+"""Keeps one value a node in an immutable sequence whose copies share all but one page."""
+
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar, cast
+
+T = TypeVar("T")
+_PAGE = 64
+
+
+class Pages(Generic[T]):
+    """An immutable sequence: `set` gives a new one and copies a page of 64, not the whole.
+
+    With 10 000 elements (the most a flow may have) a change copies 64 + 157 references, about a microsecond.
+    """
+
+    __slots__ = ("_pages", "_size")
+
+    def __init__(self, values: Iterable[T]) -> None:
+        everything = tuple(values)
+        self._size = len(everything)
+        self._pages = tuple(everything[at : at + _PAGE] for at in range(0, self._size, _PAGE))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: int) -> T:
+        return self._pages[index // _PAGE][index % _PAGE]
+
+    def __iter__(self) -> Iterator[T]:
+        for page in self._pages:
+            yield from page
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pages) and self._pages == cast("Pages[T]", other)._pages
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, used as a value and never as a key
+
+    def set(self, index: int, value: T) -> "Pages[T]":
+        """Return a copy with `value` at `index`."""
+        number, place = divmod(index, _PAGE)
+        page = list(self._pages[number])
+        page[place] = value
+        pages = list(self._pages)
+        pages[number] = tuple(page)
+        copy = cast("Pages[T]", Pages.__new__(Pages))
+        copy._size = self._size
+        copy._pages = tuple(pages)
+        return copy
