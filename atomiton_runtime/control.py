@@ -1,0 +1,283 @@
+"""Lets one process ask another's runtime: a door per process, found beside the lock that says the process lives.
+
+In `<data>/processes`, for a process named `P`: `P.lock` is held as an OS lock for the life of the process (so
+liveness needs no process id, which another program may inherit), `P.door` says where to knock and with which token,
+`P.sock` is the door itself. Where a Unix socket is impossible (Windows, or a path longer than the kernel's 107
+bytes) the door is a port on 127.0.0.1. The folder is for its owner only, and so are its files.
+
+A conversation is two lines: the token, a blank and the request (JSON) one way, the response (JSON) the other.
+"""
+
+import contextlib
+import os
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from hmac import compare_digest
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
+from atomiton_runtime.requests import Refused, Request, Response, decode_request, decode_response
+
+MESSAGE_LIMIT_BYTES = 1024 * 1024
+_FOLDER = "processes"
+_LONGEST_SOCKET_PATH_BYTES = 100
+"""Of 108 on Linux and 104 on macOS, with the closing NUL."""
+_CONVERSATIONS_LIMIT = 32
+_PATIENCE_S = 10.0
+"""A client that has not sent its request by then is sent away."""
+_START_TIMEOUT_S = 5.0
+_STOP_TIMEOUT_S = 5.0
+
+
+class _Sign(msgspec.Struct, frozen=True):
+    """What a `.door` file says."""
+
+    token: str
+    path: str | None = None
+    port: int | None = None
+
+
+def processes_folder(data: Path) -> Path:
+    """Return the folder where the processes that use the data folder `data` keep their locks and doors."""
+    return data / _FOLDER
+
+
+class ControlDoor:
+    """The door of this process, and the lock that says it lives.
+
+    Owns two kinds of daemon threads: one that admits, and one for each conversation (32 at most); `submit` is called
+    in the latter, several at once.
+    """
+
+    def __init__(self, folder: Path, process: str, submit: Callable[[Request], Response]) -> None:
+        """Prepare the door of `process` in `folder` (see `processes_folder`); nothing happens before `start`."""
+        self._folder = folder
+        self._process = process
+        self._submit = submit
+        self._lock = FileLock(folder / f"{process}.lock", thread_local=False)
+        self._token = os.urandom(16).hex()
+        self._listener: socket.socket | None = None
+        self._wake, self._woken = socket.socketpair()
+        self._admitting = threading.Thread(target=self._admit, name=f"control-{process}", daemon=True)
+        self._conversations: dict[threading.Thread, socket.socket] = {}
+        self._guard = threading.Lock()
+
+    def start(self) -> None:
+        """Hold the lock and open the door; when it returns, `request` finds it.
+
+        Raises:
+            RuntimeUnusable: the folder cannot be used, or the name is taken by a living process (CLI-023).
+        """
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.chmod(0o700)
+            self._lock.acquire(timeout=_START_TIMEOUT_S, poll_interval=0.01)
+            self._listener, sign = self._open()
+            self._listener.setblocking(False)
+            _write_private(self._file("door"), msgspec.json.encode(sign))
+        except (OSError, Timeout) as exc:
+            self.stop()
+            raise RuntimeUnusable(
+                "CLI-023",
+                f"this process cannot be reached by others: {exc}",
+                hint=f"see whether {self._folder} can be written, or choose another folder with --data",
+            ) from exc
+        self._admitting.start()
+
+    def stop(self) -> None:
+        """Close the door, end the conversations, leave no file and release the lock; may be called twice."""
+        if self._admitting.is_alive():
+            self._wake.send(b".")
+            self._admitting.join(_STOP_TIMEOUT_S)
+        if self._lock.is_locked:
+            self._file("door").unlink(missing_ok=True)
+        if self._listener is not None:
+            self._listener.close()
+        with self._guard:
+            conversations = dict(self._conversations)
+        for client in conversations.values():
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RD)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        for thread in conversations:
+            thread.join(max(deadline - time.monotonic(), 0))
+        self._wake.close()
+        self._woken.close()
+        if self._lock.is_locked:
+            _remove_files(self._folder, self._process)
+            self._lock.release()
+
+    def _open(self) -> tuple[socket.socket, _Sign]:
+        path = self._file("sock")
+        path.unlink(missing_ok=True)
+        if hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH_BYTES:
+            door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            door.bind(str(path))
+            path.chmod(0o600)
+            sign = _Sign(self._token, path=str(path))
+        else:
+            door = socket.create_server(("127.0.0.1", 0))
+            sign = _Sign(self._token, port=door.getsockname()[1])
+        door.listen(_CONVERSATIONS_LIMIT)
+        return door, sign
+
+    def _file(self, kind: str) -> Path:
+        return self._folder / f"{self._process}.{kind}"
+
+    def _admit(self) -> None:
+        assert self._listener is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while True:
+                if any(key.fileobj is self._woken for key, _ in selector.select()):
+                    return
+                try:
+                    client, _ = self._listener.accept()
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    # No descriptor is free: the client stays in the queue, and we do not spin meanwhile.
+                    time.sleep(0.05)
+                    continue
+                self._begin(client)
+
+    def _begin(self, client: socket.socket) -> None:
+        thread = threading.Thread(target=self._converse, args=(client,), name="control-client", daemon=True)
+        with self._guard:
+            if len(self._conversations) >= _CONVERSATIONS_LIMIT:
+                client.close()
+                return
+            self._conversations[thread] = client
+        try:
+            thread.start()
+        except RuntimeError:
+            # No thread is free: this client must come back, the next one may be luckier.
+            self._end(thread, client)
+
+    def _converse(self, client: socket.socket) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                token, _, message = _receive_line(client, time.monotonic() + _PATIENCE_S).partition(b" ")
+                if compare_digest(token, self._token.encode()):
+                    answer = msgspec.json.encode(self._answer(message)) + b"\n"
+                    client.settimeout(_PATIENCE_S)
+                    client.sendall(answer)
+        finally:
+            self._end(threading.current_thread(), client)
+
+    def _end(self, thread: threading.Thread, client: socket.socket) -> None:
+        client.close()
+        with self._guard:
+            self._conversations.pop(thread, None)
+
+    def _answer(self, message: bytes) -> Response:
+        try:
+            request = decode_request(message)
+        except msgspec.DecodeError as exc:
+            return _refused("CLI-021", f"the request cannot be understood: {exc}")
+        try:
+            return self._submit(request)
+        except Exception as exc:  # noqa: BLE001  # the border of the process: the client gets an answer in any case
+            return _refused("CLI-022", f"the request failed: {type(exc).__name__}: {exc}")
+
+
+def request(data: Path, process: str, request: Request, *, timeout_s: float = _PATIENCE_S) -> Response:
+    """Return what the runtime of `process` (see `RunSummary.process`) answers.
+
+    Raises:
+        RuntimeUnusable: the process is gone, or does not answer within `timeout_s` seconds (CLI-020).
+    """
+    folder = processes_folder(data)
+    deadline = time.monotonic() + timeout_s
+    message = msgspec.json.encode(request)
+    if len(message) > MESSAGE_LIMIT_BYTES:
+        return _refused("CLI-021", f"the request is larger than {MESSAGE_LIMIT_BYTES} bytes")
+    try:
+        sign = msgspec.json.decode((folder / f"{process}.door").read_bytes(), type=_Sign)
+        with _connect(sign, timeout_s) as door:
+            door.sendall(b"%b %b\n" % (sign.token.encode(), message))
+            return decode_response(_receive_line(door, deadline))
+    except (OSError, msgspec.DecodeError) as exc:
+        raise RuntimeUnusable(
+            "CLI-020",
+            f"the process {process} does not answer: {exc or type(exc).__name__}",
+            hint="it may have ended just now; `atomiton history` shows what became of its runs",
+        ) from exc
+
+
+def live_processes(data: Path) -> set[str]:
+    """Return the names of the processes that live now, and remove what dead ones left behind."""
+    folder = processes_folder(data)
+    return {lock.stem for lock in folder.glob("*.lock") if not _bury(folder, lock.stem)}
+
+
+def _bury(folder: Path, process: str) -> bool:
+    """Remove the files of a dead process; return whether it is dead."""
+    lock = FileLock(folder / f"{process}.lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    except OSError:
+        # Without a right to look we cannot say that it is dead; and its files are not ours to remove.
+        return False
+    try:
+        _remove_files(folder, process)
+    finally:
+        lock.release()
+    return True
+
+
+def _remove_files(folder: Path, process: str) -> None:
+    # The caller holds the lock. Its file goes last; on Windows an open file stays until the next look.
+    for kind in ("door", "sock", "lock"):
+        with contextlib.suppress(OSError):
+            (folder / f"{process}.{kind}").unlink(missing_ok=True)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.tmp")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
+def _connect(sign: _Sign, timeout_s: float) -> socket.socket:
+    if sign.path is None:
+        return socket.create_connection(("127.0.0.1", sign.port or 0), timeout=timeout_s)
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    door.settimeout(timeout_s)
+    try:
+        door.connect(sign.path)
+    except OSError:
+        door.close()
+        raise
+    return door
+
+
+def _receive_line(peer: socket.socket, deadline: float) -> bytes:
+    """Return the one line that `peer` sends, without its end; empty when it is cut off or too long.
+
+    Raises:
+        TimeoutError: it is not there whole at `deadline` (of the monotonic clock).
+    """
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        peer.settimeout(max(deadline - time.monotonic(), 0.001))
+        piece = peer.recv(65536)
+        line += piece
+        if not piece or len(line) > MESSAGE_LIMIT_BYTES + 64:
+            return b""
+    return bytes(line[:-1])
+
+
+def _refused(code: str, message: str) -> Refused:
+    return Refused(errors=(ErrorInfo(code, message),))
