@@ -11,7 +11,7 @@ import queue
 import time
 from collections.abc import Callable
 from enum import IntEnum
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import msgspec
 import pykka
@@ -200,4 +200,4 @@ def stop_actor(ref: pykka.ActorRef[GuardedActor], address: Address, timeout_s: f
         ref.stop(timeout=timeout_s)
     except pykka.Timeout:
         return False
-    return cast(bool, not ref.is_alive())
+    return not ref.is_alive()
