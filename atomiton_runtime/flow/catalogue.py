@@ -9,6 +9,15 @@ ParameterKind = Literal["value", "expression"]
 """`value`: every text in it is a template. `expression`: a bare expression, compiled at loading."""
 
 
+COMMON_KEYS: frozenset[str] = frozenset(
+    {
+        "type", "name", "description", "input", "after", "when", "retry", "timeout", "on_error", "always",
+        "reuse", "repeatable", "run_on", "nodes",
+    }
+)  # fmt: skip
+"""The keys of a node's table that belong to the flow format; no node type has a parameter of such a name."""
+
+
 class ParameterInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What the loader knows of one parameter of a node type."""
 
