@@ -1,0 +1,94 @@
+"""Decides, before anything runs, whether an expression uses only what exists where it stands."""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from atomiton_runtime.flow.lookup import did_you_mean
+
+RUN_KEYS = ("id", "trigger", "started_at")
+FLOW_KEYS = ("id", "name", "folder")
+EVERYWHERE = frozenset(("input", "vars", "env", "secrets", "run", "flow", "now"))
+"""The names that every expression may use."""
+OF_ITEMS = frozenset(("item", "index", "acc"))
+"""The names that exist where something is repeated: in bodies, and in parameters that are expressions."""
+FUNCTIONS = frozenset(("range",))
+"""What may be called by its bare name."""
+
+_KEYS = {"run": RUN_KEYS, "flow": FLOW_KEYS}
+_WHERE_ITEMS = {
+    "item": "`item` exists inside a body and in expressions over items",
+    "index": "`index` exists inside a body and in expressions over items",
+    "acc": "`acc` exists in the expression of `reduce`",
+}
+
+
+class Use(NamedTuple):
+    """A name that an expression uses, with the key that it takes of it, if it takes one by name."""
+
+    name: str
+    key: str | None
+
+
+class NameFault(msgspec.Struct, frozen=True):
+    """A name that an expression must not use where it stands."""
+
+    code: str
+    reason: str
+    hint: str | None
+    token: str
+    """The word to underline."""
+
+
+def name_faults(
+    uses: Collection[Use], variables: Collection[str], *, repeats: Collection[str] = ()
+) -> Iterator[NameFault]:
+    """Yield what is wrong with the names an expression uses.
+
+    Args:
+        uses: the names, each with its key.
+        variables: the names of the flow's variables.
+        repeats: which of `item`, `index` and `acc` exist here.
+    """
+    for use in uses:
+        fault = _fault(use, variables, repeats)
+        if fault is not None:
+            yield fault
+
+
+def _fault(use: Use, variables: Collection[str], repeats: Collection[str]) -> NameFault | None:
+    name, key = use
+    if name == "vars":
+        return None if key is None or key in variables else _undeclared(key, variables)
+    if name == "secrets":
+        hint = "take it from the environment for now: `env.NAME`"
+        return NameFault("EXPR-008", "secrets come in a later version", hint, name)
+    if name in _KEYS and key is not None and key not in _KEYS[name]:
+        known = ", ".join(f"`{name}.{each}`" for each in _KEYS[name])
+        hint = did_you_mean(key, _KEYS[name]) or f"there are {known}"
+        return NameFault("EXPR-002", f"`{name}` has no key `{key}`", hint, key)
+    if name in EVERYWHERE or name in repeats:
+        return None
+    if name in OF_ITEMS:
+        return NameFault("EXPR-002", f"`{name}` does not exist here", _WHERE_ITEMS[name], name)
+    return _unknown(name, variables, repeats)
+
+
+def _unknown(name: str, variables: Collection[str], repeats: Collection[str]) -> NameFault:
+    if name in FUNCTIONS:
+        return NameFault("EXPR-002", f"`{name}` is a function", f"call it: `{name}(3)`", name)
+    if name in variables:
+        hint: str | None = f"write `vars.{name}`"
+    else:
+        known = sorted(EVERYWHERE | set(repeats))
+        hint = did_you_mean(name, known) or f"there are {', '.join(known)}; a text needs quotes: '{name}'"
+    return NameFault("EXPR-002", f"unknown name `{name}`", hint, name)
+
+
+def _undeclared(key: str, variables: Collection[str]) -> NameFault:
+    if not variables:
+        hint: str | None = f'declare it: [variables] {key} = "..."'
+    else:
+        hint = did_you_mean(key, variables) or f"the flow's variables are: {', '.join(sorted(variables))}"
+    return NameFault("EXPR-010", f"the flow has no variable `{key}`", hint, key)

@@ -1,0 +1,381 @@
+"""Runs Jinja2 inside fences: data in, data out, no Python attributes, no unbounded cost."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from types import GeneratorType
+from typing import Any, cast
+
+from jinja2 import (
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+    UndefinedError,
+    nodes,
+    pass_context,
+)
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.parser import Parser
+from jinja2.runtime import LoopContext, missing
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from atomiton_runtime.flow import filters
+from atomiton_runtime.flow.data import joined, to_text
+from atomiton_runtime.flow.limits import (
+    CHARACTERS_PER_STEP,
+    MAX_INTEGER_BITS,
+    MAX_RANGE,
+    MAX_STEPS,
+    Refused,
+    check_length,
+    too_large,
+)
+from atomiton_runtime.flow.lookup import TextMethod, attribute, element, kind_of
+
+LOOP_NAMES = frozenset(
+    (
+        "index",
+        "index0",
+        "revindex",
+        "revindex0",
+        "first",
+        "last",
+        "length",
+        "previtem",
+        "nextitem",
+        "cycle",
+        "changed",
+    )
+)
+
+_RESULT = "_result"
+_VISITED = "_visited"
+_STEPS_PER_TURN = 10
+_NUMBERS = (int, float)
+
+
+class KeyMissing(UndefinedError):
+    """Something was used that is not there."""
+
+    def __init__(self, hint: str | None, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.refusal = Refused(code, reason, hint)
+
+
+class Missing(StrictUndefined):
+    """Stands for a key or name that is not there: `is defined` and `default` may ask, anything else fails."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        hint: str | None = None,
+        obj: object = missing,
+        name: str | None = None,
+        exc: type[Exception] = KeyMissing,
+    ) -> None:
+        del exc
+        reason = hint or f"`{name}` is not known here"
+        if "sequence was empty" in reason:
+            reason = "the list is empty"
+        # Jinja only calls it with the message and raises what it gives.
+        super().__init__(reason, obj, name, cast(Any, partial(KeyMissing, None, "EXPR-004")))
+
+
+def _missing(refusal: Refused, name: object) -> Missing:
+    absent = Missing(refusal.reason, None, str(name))
+    absent._undefined_exception = cast(Any, partial(KeyMissing, refusal.hint, refusal.code))
+    return absent
+
+
+class Evaluation:
+    """One evaluation: its names and what it may still spend. Jinja's code takes it for its context."""
+
+    __slots__ = ("exported_vars", "names", "steps_left", "vars")
+
+    environment: "Sandbox"
+    eval_ctx: object
+
+    def __init__(self, names: Mapping[str, object]) -> None:
+        self.names = names
+        self.vars: dict[str, object] = {}
+        self.exported_vars: set[str] = set()
+        self.steps_left = MAX_STEPS
+
+    def resolve_or_missing(self, name: str) -> object:
+        """Return the value of a name, or Jinja's mark for none."""
+        if name in self.names:
+            return self.names[name]
+        return partial(_range, self) if name == "range" else missing
+
+    def spend(self, value: object) -> None:
+        """Count the elements of `value` as visited.
+
+        Raises:
+            Refused: the evaluation visited too many (EXPR-005).
+        """
+        if isinstance(value, str | bytes):
+            self.steps_left -= len(value) // CHARACTERS_PER_STEP + 1
+        elif isinstance(value, list | dict | tuple):
+            self.steps_left -= len(cast("list[object]", value)) + 1
+        if self.steps_left < 0:
+            raise Refused("EXPR-005", f"the expression visits more than {MAX_STEPS:,} elements")
+
+
+def _range(evaluation: Evaluation, *bounds: int) -> list[int]:
+    numbers = range(*bounds)
+    if len(numbers) > MAX_RANGE:
+        raise too_large("`range`", MAX_RANGE)
+    listed = list(numbers)
+    evaluation.spend(listed)
+    return listed
+
+
+class _Code(CodeGenerator):
+    """Generates Jinja's code, with our loops and our `~`."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+        self.write("environment.joined(context, (")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2 with keys for attributes, bounded operators and a curated set of filters and tests."""
+
+    code_generator_class = _Code
+    intercepted_binops = frozenset(("+", "*", "**", "%"))
+
+    def __init__(self) -> None:
+        super().__init__(
+            undefined=Missing,
+            optimized=False,
+            keep_trailing_newline=True,
+            finalize=to_text,
+            # Comments would make `${#list[@]}` of a shell script an error; a surrogate is in no TOML text.
+            comment_start_string="\udc00#",
+            comment_end_string="#\udc00",
+            cache_size=0,
+        )
+        self.globals = {}
+        self.filters = _guarded_filters()
+        self.tests = dict(filters.TESTS)
+
+    def getattr(self, obj: object, attribute_name: str) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]  # only the name of an argument differs
+        """Return `obj.name`: a key, a text's method, or what stands for a missing one."""
+        if type(obj) is dict:
+            try:
+                return cast("dict[str, object]", obj)[attribute_name]
+            except KeyError:
+                pass
+        if isinstance(obj, LoopContext) and attribute_name in LOOP_NAMES:
+            return getattr(obj, attribute_name)
+        if isinstance(obj, Missing):
+            return bool(obj)  # strict: raises what is missing
+        try:
+            return attribute(obj, attribute_name)
+        except Refused as refusal:
+            return _missing(refusal, attribute_name)
+
+    def getitem(self, obj: object, argument: object) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]  # only the name of an argument differs
+        """Return `obj[key]`: a key, a place, or what stands for a missing one."""
+        if isinstance(obj, Missing):
+            return bool(obj)  # strict: raises what is missing
+        try:
+            return element(obj, argument)
+        except Refused as refusal:
+            return _missing(refusal, argument)
+
+    def call(self, __context: Evaluation, __obj: object, *args: object, **kwargs: object) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]  # our evaluation is Jinja's context
+        """Call a method of a text, `range`, or a function of `loop`; nothing else can be called."""
+        if isinstance(__obj, Missing):
+            return bool(__obj)  # strict: raises what is missing
+        if isinstance(__obj, TextMethod):
+            __context.spend(__obj.text)
+            return __obj(*args, **kwargs)
+        kwargs.pop("_loop_vars", None)  # Jinja's code hands these to functions that want a context
+        kwargs.pop("_block_vars", None)
+        if isinstance(__obj, partial) or isinstance(getattr(__obj, "__self__", None), LoopContext):
+            return cast("Callable[..., object]", __obj)(*args, **kwargs)
+        raise Refused("EXPR-003", f"{kind_of(__obj)} cannot be called")
+
+    def call_binop(self, context: Evaluation, operator: str, left: Any, right: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # our evaluation is Jinja's context
+        """Return `left operator right`, if that is not too large."""
+        if operator == "+":
+            if type(left) not in _NUMBERS:
+                return _sum(context, left, right)
+            return left + right
+        if operator == "*":
+            return _product(context, left, right)
+        if operator == "%":
+            if isinstance(left, str | bytes):
+                raise Refused("EXPR-003", "`%` is for numbers", "write `'%d files' | format(count)`")
+            return left % right
+        return _power(left, right)
+
+    def joined(self, context: Evaluation, parts: Iterable[object]) -> str:
+        """Return the texts of `parts` one after the other: the operator `~`."""
+        text = joined(parts)
+        context.spend(text)
+        return text
+
+
+def _sum(evaluation: Evaluation, left: Any, right: Any) -> Any:
+    if isinstance(left, str | list | tuple | bytes) and isinstance(right, str | list | tuple | bytes):
+        check_length(len(cast("list[object]", left)) + len(cast("list[object]", right)))
+    result = left + right
+    evaluation.spend(result)
+    return result
+
+
+def _product(evaluation: Evaluation, left: Any, right: Any) -> Any:
+    if isinstance(left, float) or isinstance(right, float):
+        return left * right
+    for sequence, count in ((left, right), (right, left)):
+        if isinstance(sequence, str | list | tuple | bytes) and isinstance(count, int):
+            check_length(len(cast("list[object]", sequence)) * max(count, 0))
+    if isinstance(left, int) and isinstance(right, int):
+        _check_bits(left.bit_length() + right.bit_length())
+    result = left * right
+    evaluation.spend(result)
+    return result
+
+
+def _power(left: Any, right: Any) -> Any:
+    if isinstance(left, int) and isinstance(right, int) and right > 0:
+        _check_bits(left.bit_length() * right)
+    result = left**right
+    if isinstance(result, complex):
+        raise Refused("EXPR-003", "a root of a negative number is not a number")
+    return result
+
+
+def _check_bits(bits: int) -> None:
+    if bits > MAX_INTEGER_BITS:
+        raise Refused("EXPR-005", f"the integer would have more than {MAX_INTEGER_BITS} bits")
+
+
+def _guarded_filters() -> dict[str, Callable[..., Any]]:
+    guarded = {name: _guarded(function) for name, function in filters.PLAIN.items()}
+    for name, function in filters.WITH_ENVIRONMENT.items():
+        guarded[name] = _guarded(function, lambda evaluation: evaluation.environment)
+    for name, function in filters.WITH_CONTEXT.items():
+        guarded[name] = _guarded(function, lambda evaluation: evaluation)
+    aliases = {alias: guarded[name] for alias, name in filters.ALIASES.items()}
+    return guarded | aliases | {_VISITED: _visited}
+
+
+def _guarded(
+    function: Callable[..., object], first: Callable[[Evaluation], object] | None = None
+) -> Callable[..., Any]:
+    def guarded(evaluation: Evaluation, value: object, *args: object, **kwargs: object) -> object:
+        evaluation.spend(value)
+        leading = (value,) if first is None else (first(evaluation), value)
+        result = function(*leading, *args, **kwargs)
+        return list(cast("Iterable[object]", result)) if isinstance(result, GeneratorType) else result
+
+    return cast("Callable[..., Any]", pass_context(guarded))
+
+
+@pass_context
+def _visited(evaluation: Any, value: Iterable[object]) -> list[object]:
+    if isinstance(value, Missing):
+        bool(value)  # strict: raises what is missing
+    elements = list(value)
+    for _ in range(_STEPS_PER_TURN):
+        evaluation.spend(elements)
+    return elements
+
+
+SANDBOX = Sandbox()
+"""The one environment: it holds no state of any evaluation."""
+Evaluation.environment = SANDBOX
+Evaluation.eval_ctx = nodes.EvalContext(SANDBOX)
+
+
+def parse_expression(text: str) -> nodes.Template:
+    """Return the tree of a bare expression.
+
+    Raises:
+        jinja2.TemplateSyntaxError: it is not one.
+    """
+    parser = Parser(SANDBOX, text, state="variable")
+    expression = parser.parse_expression()
+    if not parser.stream.eos:
+        parser.fail(f"unexpected {parser.stream.current.value!r} after the expression")
+    return _keeping(expression)
+
+
+def parse_template(text: str) -> tuple[nodes.Template, bool]:
+    """Return the tree of a template, and whether it is exactly one `{{ expression }}`.
+
+    Raises:
+        jinja2.TemplateSyntaxError: it is not one.
+    """
+    # Jinja turns every CR LF into LF; a surrogate, which no TOML text has, carries the CR past it.
+    tree = SANDBOX.parse(text.replace("\r", "\udc0d"))
+    for data in tree.find_all(nodes.TemplateData) if "\r" in text else ():
+        data.data = data.data.replace("\udc0d", "\r")
+    match tree.body:
+        case [nodes.Output(nodes=[nodes.Expr() as only])] if not isinstance(only, nodes.TemplateData):
+            return _keeping(only), True
+        case _:
+            return tree, False
+
+
+def _keeping(expression: nodes.Expr) -> nodes.Template:
+    keep = nodes.Assign(nodes.Name(_RESULT, "store", lineno=1), expression, lineno=1)
+    tree = nodes.Template([keep], lineno=1)
+    return tree.set_environment(SANDBOX)
+
+
+def compile_value(tree: nodes.Template) -> Callable[[Mapping[str, object]], object]:
+    """Return the function that gives the value of a bare expression from the names; changes `tree`."""
+    root = _root(tree)
+
+    def value(names: Mapping[str, object]) -> object:
+        evaluation = Evaluation(names)
+        for _ in root(evaluation):
+            pass
+        return evaluation.vars[_RESULT]
+
+    return value
+
+
+def compile_text(tree: nodes.Template) -> Callable[[Mapping[str, object]], object]:
+    """Return the function that gives the text of a template from the names; changes `tree`."""
+    root = _root(tree)
+
+    def text(names: Mapping[str, object]) -> object:
+        pieces: list[str] = []
+        length = 0
+        for piece in root(Evaluation(names)):
+            pieces.append(piece)
+            length += len(piece)
+            check_length(length, "the text")
+        return "".join(pieces)
+
+    return text
+
+
+def _root(tree: nodes.Template) -> Callable[[Evaluation], Iterator[str]]:
+    for loop in tree.find_all(nodes.For):
+        loop.iter = nodes.Filter(loop.iter, _VISITED, [], [], None, None, lineno=1)
+    tree.set_environment(SANDBOX)
+    names: dict[str, Any] = {"environment": SANDBOX, "__file__": "<expression>"}
+    exec(SANDBOX.compile(tree), names)
+    return names["root"]
+
+
+def reason_of(error: Exception) -> Refused | None:
+    """Return why an evaluation failed if Jinja says so, in our words; None: it is nothing of Jinja's."""
+    match error:
+        case KeyMissing():
+            return error.refusal
+        case TemplateSyntaxError():
+            return Refused("EXPR-001", error.message or "it is not understood")
+        case TemplateError():
+            return Refused("EXPR-003", str(error))
+        case _:
+            return None
