@@ -1,0 +1,256 @@
+"""Composes the tray's menu: a pure function of the state and the time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+import msgspec
+
+from atomiton_runtime.ids import FlowId, RunId
+from atomiton_runtime.tray import wording
+from atomiton_runtime.tray.state import FAILURES, ActiveRun, ListedFlow, Mood, Result, TrayState
+
+FLOWS_SHOWN = 20
+"""Flows in the menu itself; the rest is under `More flows`."""
+FLOWS_A_PAGE = 25
+PAGES = 20
+CANCELS_SHOWN = 8
+
+GLYPHS = {"succeeded": "✓", "cancelled": "–"}
+_FAILED_GLYPH = "✗"
+_SAID = {
+    "succeeded": "",
+    "failed": "failed ",
+    "cancelled": "cancelled ",
+    "timed_out": "timed out ",
+    "interrupted": "interrupted ",
+}
+
+
+class RunClicked(msgspec.Struct, frozen=True):
+    """Execute a flow."""
+
+    flow: FlowId
+
+
+class NeedsClicked(msgspec.Struct, frozen=True):
+    """Say how to execute a flow that needs variables."""
+
+    flow: FlowId
+
+
+class CancelClicked(msgspec.Struct, frozen=True):
+    """End a run."""
+
+    run_id: RunId
+
+
+class OpenClicked(msgspec.Struct, frozen=True):
+    """Open a file or folder with the desktop's program for it."""
+
+    path: str
+
+
+class AutostartClicked(msgspec.Struct, frozen=True):
+    """Switch the start at login."""
+
+    enable: bool
+
+
+class QuitClicked(msgspec.Struct, frozen=True):
+    """End the tray."""
+
+
+Action: TypeAlias = RunClicked | NeedsClicked | CancelClicked | OpenClicked | AutostartClicked | QuitClicked
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the menu."""
+
+    key: str
+    """Says what the entry is about, unique in the menu and the same for ever: a click is a click on this."""
+    text: str = ""
+    """As people read it: accelerator marks are escaped by whoever shows it."""
+    action: Action | None = None
+    """None: the line only says something (or holds `children`)."""
+    mood: Mood | None = None
+    """The small picture before the text."""
+    checked: bool | None = None
+    """None: there is nothing to check."""
+    children: tuple["Entry", ...] = ()
+    separator: bool = False
+
+
+def compose(state: TrayState, now: datetime, *, flows_folder: str) -> tuple[Entry, ...]:
+    """Return the menu's entries.
+
+    Args:
+        state: what is known.
+        now: aware, in the zone whose time of day is shown.
+        flows_folder: what `Open flows folder` opens.
+    """
+    return (
+        Entry(key="status", text=summary(state)),
+        *_notice(state),
+        *_cancels(state, now),
+        _separator("flows"),
+        *_flow_entries(state, now, flows_folder),
+        _separator("app"),
+        Entry(key="folder", text="Open flows folder", action=OpenClicked(flows_folder)),
+        Entry(
+            key="autostart",
+            text="Start at login",
+            checked=state.autostart,
+            action=AutostartClicked(not state.autostart),
+        ),
+        Entry(key="quit", text="Quit", action=QuitClicked()),
+    )
+
+
+def summary(state: TrayState) -> str:
+    """Return the state in one short line: the menu's first, and the icon's title."""
+    if not state.loaded:
+        return "Reading the flows …"
+    listed = [flow for flow in state.flows.values() if flow.listed]
+    running = len(state.active)
+    failed = sum(1 for flow in listed if not flow.problems and _failed(state.results.get(flow.id)))
+    broken = sum(1 for flow in listed if flow.problems)
+    parts = [wording.counted(len(listed), "flow", "flows")] if listed else ["No flows yet"]
+    parts += [f"{running} running"] if running else []
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"{broken} broken"] if broken else []
+    return " · ".join(parts)
+
+
+def _separator(key: str) -> Entry:
+    return Entry(key=f"separator:{key}", separator=True)
+
+
+def _failed(result: Result | None) -> bool:
+    return result is not None and result.status in FAILURES
+
+
+def _notice(state: TrayState) -> tuple[Entry, ...]:
+    if state.notice is None:
+        return ()
+    return (Entry(key="notice", text=wording.one_line(f"⚠ {state.notice.error.message}"), mood="failed"),)
+
+
+def _cancels(state: TrayState, now: datetime) -> tuple[Entry, ...]:
+    if not state.active:
+        return ()
+    runs = sorted(state.active.values(), key=lambda run: (run.since, run.run_id))
+    entries = [_cancel(state, run, now) for run in runs[:CANCELS_SHOWN]]
+    if hidden := len(runs) - len(entries):
+        entries.append(Entry(key="cancel-more", text=f"… and {wording.counted(hidden, 'run', 'runs')} more"))
+    return (_separator("cancel"), *entries)
+
+
+def _cancel(state: TrayState, run: ActiveRun, now: datetime) -> Entry:
+    flow = state.flows.get(run.flow)
+    name = wording.name(flow.name if flow else "", run.flow)
+    if run.cancelling:
+        return Entry(key=f"cancel:{run.run_id}", text=f"Cancelling {name} …")
+    said = f"since {wording.clock_time(run.since, now)}" if run.started else "queued"
+    return Entry(
+        key=f"cancel:{run.run_id}", text=f"Cancel {name}  ·  {said}", action=CancelClicked(run.run_id)
+    )
+
+
+def _flow_entries(state: TrayState, now: datetime, flows_folder: str) -> tuple[Entry, ...]:
+    listed = sorted(
+        (flow for flow in state.flows.values() if flow.listed),
+        key=lambda flow: (flow.name.casefold(), flow.id),
+    )
+    if state.loaded and not listed:
+        return (
+            Entry(key="none", text="Save a flow file in the flows folder", action=OpenClicked(flows_folder)),
+        )
+    first = (
+        _most_wanted(state, listed) if len(listed) > FLOWS_SHOWN else frozenset(flow.id for flow in listed)
+    )
+    shown = [_flow_entry(state, flow, now) for flow in listed if flow.id in first]
+    rest = [flow for flow in listed if flow.id not in first]
+    return (*shown, *((_more(state, rest, now),) if rest else ()))
+
+
+def _most_wanted(state: TrayState, listed: Sequence[ListedFlow]) -> frozenset[FlowId]:
+    """Return the flows to show at once: those that run, then the latest used, then by name."""
+    running = {run.flow for run in state.active.values()}
+
+    def rank(flow: ListedFlow) -> tuple[bool, float]:
+        result = state.results.get(flow.id)
+        return flow.id not in running, -result.at.timestamp() if result else 0.0
+
+    return frozenset(flow.id for flow in sorted(listed, key=rank)[:FLOWS_SHOWN])
+
+
+def _more(state: TrayState, rest: Sequence[ListedFlow], now: datetime) -> Entry:
+    text = f"More flows ({len(rest)})"
+    if len(rest) <= FLOWS_A_PAGE:
+        return Entry(key="more", text=text, children=tuple(_flow_entry(state, flow, now) for flow in rest))
+    pages = [rest[start : start + FLOWS_A_PAGE] for start in range(0, len(rest), FLOWS_A_PAGE)]
+    entries = [_page(state, number, page, now) for number, page in enumerate(pages[:PAGES])]
+    if hidden := sum(len(page) for page in pages[PAGES:]):
+        entries.append(Entry(key="more-hidden", text=f"… and {hidden} more: see atomiton list"))
+    return Entry(key="more", text=text, children=tuple(entries))
+
+
+def _page(state: TrayState, number: int, page: Sequence[ListedFlow], now: datetime) -> Entry:
+    first, last = (wording.one_line(wording.name(flow.name, flow.id), 24) for flow in (page[0], page[-1]))
+    children = tuple(_flow_entry(state, flow, now) for flow in page)
+    return Entry(key=f"page:{number}", text=f"{first}  –  {last}", children=children)
+
+
+def _flow_entry(state: TrayState, flow: ListedFlow, now: datetime) -> Entry:
+    name = _unmistakable_name(state, flow)
+    if flow.problems:
+        return _broken_entry(flow, name)
+    said, mood = _said(state, flow, now)
+    text = f"{name}  ·  {said}" if said else name
+    action = NeedsClicked(flow.id) if flow.needs else RunClicked(flow.id)
+    return Entry(key=f"run:{flow.id}", text=text, action=action, mood=mood)
+
+
+def _unmistakable_name(state: TrayState, flow: ListedFlow) -> str:
+    name = wording.name(flow.name, flow.id)
+    twins = sum(1 for other in state.flows.values() if other.listed and other.name == flow.name)
+    return name if twins < 2 else f"{name} ({wording.one_line(flow.id, 24)})"
+
+
+def _said(state: TrayState, flow: ListedFlow, now: datetime) -> tuple[str, Mood]:
+    runs = [run for run in state.active.values() if run.flow == flow.id]
+    started = [run.since for run in runs if run.started]
+    if started:
+        return f"● running since {wording.clock_time(min(started), now)}", "running"
+    if runs:
+        return "● queued", "running"
+    if flow.id in state.clicked:
+        return "● starting …", "running"
+    if flow.needs:
+        return f"needs {wording.one_line(', '.join(flow.needs), 40)}", "idle"
+    result = state.results.get(flow.id)
+    if result is None:
+        return "", "idle"
+    glyph = GLYPHS.get(result.status, _FAILED_GLYPH)
+    mood: Mood = "failed" if _failed(result) else "succeeded" if result.status == "succeeded" else "idle"
+    return f"{glyph} {_SAID.get(result.status, '')}{wording.time_ago(result.at, now)}", mood
+
+
+def _broken_entry(flow: ListedFlow, name: str) -> Entry:
+    first = wording.problem_line(flow.problems[0])
+    more = f" (+{len(flow.problems) - 1})" if len(flow.problems) > 1 else ""
+    open_file = OpenClicked(flow.path)
+    if not flow.runnable or flow.needs:
+        return Entry(
+            key=f"broken:{flow.id}", text=f"{name}  ·  ⚠ {first}{more}", action=open_file, mood="failed"
+        )
+    return Entry(
+        key=f"broken:{flow.id}",
+        text=f"{name}  ·  ⚠ {wording.counted(len(flow.problems), 'problem', 'problems')}",
+        mood="failed",
+        children=(
+            Entry(key=f"problem:{flow.id}", text=f"{first}{more}", action=open_file),
+            Entry(key=f"run:{flow.id}", text="Run the last valid version", action=RunClicked(flow.id)),
+        ),
+    )

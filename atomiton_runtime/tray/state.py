@@ -1,0 +1,212 @@
+"""Folds what the runtime says into what the tray shows: one immutable value, replaced by each event."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.flow.model import Notify
+from atomiton_runtime.flow.problems import Problem
+from atomiton_runtime.ids import FlowId, RunId
+from atomiton_runtime.run import events as ev
+from atomiton_runtime.run.document import RunSummary
+from atomiton_runtime.run.events import RunEvent, RunStatus
+from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice, NoticeRaised
+
+Mood: TypeAlias = Literal["idle", "running", "succeeded", "failed"]
+"""What the icon says."""
+
+FAILURES: frozenset[RunStatus] = frozenset({"failed", "timed_out", "interrupted"})
+FINAL_STATUSES: tuple[RunStatus, ...] = ("succeeded", "failed", "cancelled", "timed_out", "interrupted")
+KINDS = (
+    "RunQueued",
+    "RunStarted",
+    "RunCancelRequested",
+    "RunSucceeded",
+    "RunFailed",
+    "RunCancelled",
+    "RunTimedOut",
+    "RunInterrupted",
+    "FlowLoaded",
+    "FlowBroken",
+    "FlowRemoved",
+    "NoticeRaised",
+)
+"""The kinds of events and notices that change what the tray shows."""
+
+_STATUS_AFTER: dict[type[RunEvent], RunStatus] = {
+    ev.RunSucceeded: "succeeded",
+    ev.RunFailed: "failed",
+    ev.RunCancelled: "cancelled",
+    ev.RunTimedOut: "timed_out",
+    ev.RunInterrupted: "interrupted",
+}
+
+
+class ListedFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow file, as far as the tray cares."""
+
+    id: FlowId
+    name: str
+    path: str
+    notify: Notify = "failure"
+    listed: bool = True
+    """False: `tray = false`; it is in no menu, its notifications come all the same."""
+    runnable: bool = True
+    problems: tuple[Problem, ...] = ()
+    needs: tuple[str, ...] = ()
+    """The variables that have no default."""
+
+
+class ActiveRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that has not ended."""
+
+    run_id: RunId
+    flow: FlowId
+    since: datetime
+    """When it started; while it is queued: when it was accepted."""
+    started: bool = False
+    cancelling: bool = False
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How a flow's latest run ended, and when."""
+
+    run_id: RunId
+    status: RunStatus
+    at: datetime
+    duration_s: float | None = None
+    error: ErrorInfo | None = None
+
+
+class TrayState(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the tray knows. Its dictionaries are never changed in place."""
+
+    loaded: bool = False
+    """False until the runtime has answered for the first time."""
+    flows: dict[FlowId, ListedFlow] = {}
+    active: dict[RunId, ActiveRun] = {}
+    results: dict[FlowId, Result] = {}
+    clicked: tuple[FlowId, ...] = ()
+    """A flow for each click that the runtime has not answered yet."""
+    notice: NoticeRaised | None = None
+    """The latest warning or error about the runtime itself."""
+    latest: RunId | None = None
+    """The run that ended last since the tray started."""
+    autostart: bool = False
+
+
+def with_flows(state: TrayState, flows: Iterable[ListedFlow]) -> TrayState:
+    """Return the state with these flows, and without the results of flows that are gone."""
+    known = {flow.id: flow for flow in flows}
+    results = {flow: result for flow, result in state.results.items() if flow in known}
+    return msgspec.structs.replace(state, flows=known, results=results, loaded=True)
+
+
+def with_history(state: TrayState, runs: Iterable[RunSummary]) -> TrayState:
+    """Return the state with the results of `runs` where they are newer than what it knows."""
+    results = dict(state.results)
+    for run in runs:
+        if run.status not in FINAL_STATUSES:
+            continue
+        at = run.started_at + timedelta(seconds=run.duration_s or 0)
+        known = results.get(run.flow)
+        if known is None or (known.at < at and known.run_id != run.run_id):
+            results[run.flow] = Result(
+                run_id=run.run_id, status=run.status, at=at, duration_s=run.duration_s, error=run.error
+            )
+    return msgspec.structs.replace(state, results=results)
+
+
+def with_active(state: TrayState, runs: Iterable[RunSummary]) -> TrayState:
+    """Return the state with the runs that this runtime is executing."""
+    active = {
+        run.run_id: ActiveRun(
+            run_id=run.run_id, flow=run.flow, since=run.started_at, started=run.status == "running"
+        )
+        for run in runs
+    }
+    return msgspec.structs.replace(state, active={**active, **state.active})
+
+
+def with_click(state: TrayState, flow: FlowId) -> TrayState:
+    """Return the state in which a click on `flow` waits for the runtime's answer."""
+    return msgspec.structs.replace(state, clicked=(*state.clicked, flow))
+
+
+def with_answer(state: TrayState, flow: FlowId) -> TrayState:
+    """Return the state in which one click on `flow` less waits for an answer."""
+    waiting = list(state.clicked)
+    if flow in waiting:
+        waiting.remove(flow)
+    return msgspec.structs.replace(state, clicked=tuple(waiting))
+
+
+def apply(state: TrayState, event: RunEvent | Notice) -> TrayState:
+    """Return the state after `event`; what it does not know of (a run of before its time) changes nothing.
+
+    Flow notices change nothing either: they say that the list of flows is to be read again.
+    """
+    match event:
+        case ev.RunQueued():
+            run = ActiveRun(run_id=event.run_id, flow=event.flow, since=event.at)
+            return _with_run(state, run)
+        case NoticeRaised():
+            return state if event.level == "info" else msgspec.structs.replace(state, notice=event)
+        case FlowLoaded() | FlowBroken() | FlowRemoved():
+            return state
+        case _:
+            run = state.active.get(event.run_id)
+            return state if run is None else _after(state, run, event)
+
+
+def _after(state: TrayState, run: ActiveRun, event: RunEvent) -> TrayState:
+    match event:
+        case ev.RunStarted():
+            return _with_run(state, msgspec.structs.replace(run, started=True, since=event.at))
+        case ev.RunCancelRequested():
+            return _with_run(state, msgspec.structs.replace(run, cancelling=True))
+        case ev.RunSucceeded() | ev.RunFailed() | ev.RunCancelled() | ev.RunTimedOut() | ev.RunInterrupted():
+            error = None if isinstance(event, ev.RunSucceeded) else event.error
+            result = Result(
+                run_id=run.run_id,
+                status=_STATUS_AFTER[type(event)],
+                at=event.at,
+                duration_s=event.duration_s,
+                error=error,
+            )
+            active = {run_id: other for run_id, other in state.active.items() if run_id != run.run_id}
+            return msgspec.structs.replace(
+                state, active=active, results={**state.results, run.flow: result}, latest=run.run_id
+            )
+        case _:
+            return state
+
+
+def _with_run(state: TrayState, run: ActiveRun) -> TrayState:
+    return msgspec.structs.replace(state, active={**state.active, run.run_id: run})
+
+
+def mood(state: TrayState) -> Mood:
+    """Return what the icon must say.
+
+    A failure stays until the flow is repaired or has run well: a later success of another flow does not hide it.
+    """
+    if state.active or state.clicked:
+        return "running"
+    listed = [flow for flow in state.flows.values() if flow.listed]
+    if any(flow.problems or _failed(state, flow.id) for flow in listed):
+        return "failed"
+    if state.notice is not None and state.notice.level == "error":
+        return "failed"
+    succeeded = any(
+        result.run_id == state.latest and result.status == "succeeded" for result in state.results.values()
+    )
+    return "succeeded" if succeeded else "idle"
+
+
+def _failed(state: TrayState, flow: FlowId) -> bool:
+    result = state.results.get(flow)
+    return result is not None and result.status in FAILURES
