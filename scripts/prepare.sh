@@ -88,8 +88,8 @@ apt_install() {
         say "Installing with sudo: $*"
         set -- sudo DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
     else
-        fail "please run this once, then start again:
-    sudo apt-get update && sudo apt-get install -y --no-install-recommends $*"
+        fail "please run this once as root (or with sudo before each command), then start again:
+    apt-get update && apt-get install -y --no-install-recommends $*"
     fi
     # A fresh machine has no package lists, and an old one has lists of packages that are gone.
     "$@" >/dev/null 2>&1 </dev/null && return
