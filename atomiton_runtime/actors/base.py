@@ -11,7 +11,7 @@ import queue
 import time
 from collections.abc import Callable
 from enum import IntEnum
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import msgspec
 import pykka
@@ -23,6 +23,7 @@ from atomiton_runtime.errors import RuntimeUnusable
 log = logging.getLogger(__name__)
 
 ASK_TIMEOUT_S = 10.0
+M = TypeVar("M")
 _TIME_IS_UP = TimeIsUp()
 
 
@@ -116,8 +117,11 @@ class Address:
         return answer
 
 
-class GuardedActor(pykka.ThreadingActor):
-    """The base of every actor. Subclasses write `receive`, and `begin` and `end` where they need them."""
+class GuardedActor(pykka.ThreadingActor, Generic[M]):
+    """The base of every actor; `M` is what it receives.
+
+    Subclasses write `receive`, and `begin`, `end` and `on_fault` where they need them.
+    """
 
     # A handler that never returns must not keep the process alive.
     use_daemon_thread: ClassVar[bool] = True
@@ -131,7 +135,7 @@ class GuardedActor(pykka.ThreadingActor):
         return self.address.mailbox
 
     @abc.abstractmethod
-    def receive(self, message: object) -> object:
+    def receive(self, message: M) -> object:
         """Handle one message; all of the actor's state changes or nothing does."""
 
     def begin(self) -> None:
@@ -150,7 +154,7 @@ class GuardedActor(pykka.ThreadingActor):
         if type(message) is _Asked:
             return self._answer(message.message)
         try:
-            self.receive(message)
+            self.receive(cast(M, message))
         except BaseException as error:  # noqa: BLE001  # the door: SystemExit here would stop every actor
             self._faulted(message, error)
         return None
@@ -159,7 +163,7 @@ class GuardedActor(pykka.ThreadingActor):
         if type(message) is Ping:
             return True
         try:
-            return self.receive(message)
+            return self.receive(cast(M, message))
         except Exception as error:  # noqa: BLE001  # it is raised again where it is understood: at the asker's
             return _Raised(error)
         except BaseException as error:  # noqa: BLE001  # the door, as above
@@ -193,7 +197,7 @@ class GuardedActor(pykka.ThreadingActor):
             self._supervisor(ActorStopped(actor=self.address.name))
 
 
-def stop_actor(ref: pykka.ActorRef[GuardedActor], address: Address, timeout_s: float) -> bool:
+def stop_actor(ref: pykka.ActorRef[Any], address: Address, timeout_s: float) -> bool:
     """Stop an actor after what its mailbox holds; return False if it is still busy after `timeout_s`."""
     address.closing = True
     try:

@@ -45,9 +45,13 @@ class EndRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndAllRuns(msgspec.Struct, frozen=True, kw_only=True):
-    """From the supervisor, before the stop: cancel every run. No run is accepted from here on."""
+    """From a client, before the stop: cancel every run. No run is accepted from here on.
 
-    reason: CancelReason
+    A second one is a second cancel: it ends `always` nodes as well.
+    """
+
+    ended: Callable[[], None]
+    """Called once no run is left, in the conductor's thread: it only wakes somebody."""
 
 
 class NodeAnswered(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,243 @@
+"""Owns the state of every run: each message becomes a decision, its events and its effects."""
+
+import time
+from collections.abc import Callable
+from typing import assert_never
+
+import msgspec
+
+from atomiton_runtime.actors.active_run import ActiveRun
+from atomiton_runtime.actors.base import Address, GuardedActor
+from atomiton_runtime.actors.messages import (
+    Append,
+    ConductorMessage,
+    EndAllRuns,
+    EndRun,
+    ExecuteNode,
+    FlowSaved,
+    GetActiveRuns,
+    NodeAnswered,
+    Order,
+    StartRun,
+    StoreFailed,
+    TimeIsUp,
+)
+from atomiton_runtime.actors.queueing import Waiting, verdict
+from atomiton_runtime.actors.workers import Workers
+from atomiton_runtime.clock import Clock
+from atomiton_runtime.errors import ErrorInfo, UsageError
+from atomiton_runtime.flow.model import Flow
+from atomiton_runtime.flow.variables import check_variables
+from atomiton_runtime.ids import RunId, new_run_id
+from atomiton_runtime.run.decide import Abort, Begin, Cancel, Execute, Given, SetTimer, Stop, decide
+from atomiton_runtime.run.events import FINAL_EVENTS
+
+
+class ConductorBook:
+    """All runs that have not ended: the state that outlives an incarnation of the conductor."""
+
+    def __init__(self, workers: Workers) -> None:
+        self.runs: dict[RunId, ActiveRun] = {}
+        """In the order in which they were accepted."""
+        self.busy: dict[str, RunId] = {}
+        """Path of a flow -> the run of it that is going on."""
+        self.queues: dict[str, dict[RunId, Waiting]] = {}
+        """Path of a flow -> the runs that wait for it, oldest first."""
+        self.workers = workers
+        self.ended: Callable[[], None] | None = None
+        """Once set, no run is accepted any more; called when none is left."""
+
+
+class Conductor(GuardedActor[ConductorMessage]):
+    """Lets every run proceed. Never asks, sleeps or opens a file.
+
+    Owns: the state of all runs, their timers and queues, and which node execution is idle. Receives: `StartRun`,
+    `EndRun`, `EndAllRuns`, `NodeAnswered`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`, `TimeIsUp`. Sends: `Append`
+    to the keeper, `ExecuteNode` to node executions. Rank: CONDUCTOR. When it dies its successor has the same book
+    and mailbox; a handler that raises ends the run it was about, and no other.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        supervisor: Callable[[object], None],
+        *,
+        keeper: Address,
+        book: ConductorBook,
+        clock: Clock,
+        may_write: Callable[[str], bool],
+        process: str,
+    ) -> None:
+        super().__init__(address, supervisor)
+        self._keeper = keeper
+        self._book = book
+        self._clock = clock
+        self._may_write = may_write
+        self._process = process
+
+    def receive(self, message: ConductorMessage) -> object:
+        """Handle one message."""
+        match message:
+            case NodeAnswered(run_id=run_id, worker=worker, answer=answer):
+                self._take_back(worker)
+                self._proceed(run_id, answer)
+            case StartRun():
+                self._accept(message)
+            case TimeIsUp():
+                self._ring()
+            case EndRun(run_id=run_id, reason=reason):
+                self._proceed(run_id, Cancel(reason))
+            case EndAllRuns(ended=ended):
+                self._end_all(ended)
+            case FlowSaved(flow=flow):
+                self._accept_save(flow)
+            case StoreFailed(run_ids=run_ids, error=error):
+                for run_id in run_ids:
+                    self._proceed(run_id, Abort(error))
+            case GetActiveRuns():
+                return tuple(self._book.runs)
+            case _:
+                assert_never(message)
+        return None
+
+    def on_fault(self, message: object, error: BaseException) -> None:
+        """End the run that a message was about, rather than leave it without an answer for ever."""
+        run_id = getattr(message, "run_id", None)
+        if isinstance(run_id, str):
+            fault = ErrorInfo("RUN-012", f"the runtime failed on {type(message).__name__}: {error!r}")
+            self._proceed(RunId(run_id), Abort(fault))
+
+    # -- accepting -----------------------------------------------------------------------------------------
+
+    def _accept_save(self, flow: Flow) -> None:
+        request = StartRun(run_id=new_run_id(), flow=flow, variables={}, trigger="save")
+        try:
+            variables = check_variables(flow.variables, {}, from_text=False)
+        except UsageError as error:
+            # A save is run or explained: the explanation is a run that failed for want of a variable.
+            self._keep(request)
+            self._proceed(request.run_id, Abort(error.info()))
+            return
+        self._accept(msgspec.structs.replace(request, variables=variables))
+
+    def _accept(self, request: StartRun) -> None:
+        """Journal the run, and let it begin, wait or be explained away."""
+        book, flow, run_id = self._book, request.flow, request.run_id
+        self._keep(request)
+        if book.ended is not None:
+            self._proceed(run_id, Cancel("quit"))
+            return
+        going_on = book.busy.get(flow.path)
+        if going_on is None:
+            book.busy[flow.path] = run_id
+            self._begin(run_id)
+            return
+        waiting = book.queues.setdefault(flow.path, {})
+        fate = verdict(flow.settings.on_busy, request.trigger, tuple(waiting.values()))
+        for replaced in fate.replace:
+            self._proceed(replaced, Cancel("restart"))
+        if not fate.accept:
+            self._proceed(run_id, Cancel("user", _SKIPPED))
+            return
+        waiting[run_id] = Waiting(run_id, request.trigger)
+        if fate.restart:
+            self._proceed(going_on, Cancel("restart"))
+
+    def _keep(self, request: StartRun) -> None:
+        run = ActiveRun(request, self._clock.now(), self._process)
+        self._book.runs[request.run_id] = run
+        self._keeper.tell(Append(events=(run.first,)))
+
+    def _begin(self, run_id: RunId) -> None:
+        self._book.runs[run_id].began = time.monotonic()
+        self._proceed(run_id, Begin())
+
+    # -- proceeding ----------------------------------------------------------------------------------------
+
+    def _proceed(self, run_id: RunId, given: Given) -> None:
+        """Decide, take over the new state, send what follows. A run that has ended is passed over."""
+        run = self._book.runs.get(run_id)
+        if run is None:
+            return
+        decision = decide(run.state, given, run.now(self._clock.now()))
+        run.state = decision.state
+        waiting: list[tuple[Order, ExecuteNode]] = []
+        for effect in decision.effects:
+            match effect:
+                case Execute():
+                    self._send(run.order(effect), waiting)
+                case Stop():
+                    run.stop(effect)
+                case SetTimer():
+                    self._wake_by(run.set_timer(effect))
+        if decision.events:
+            self._keeper.tell(Append(events=tuple(decision.events), then=tuple(waiting)))
+            if isinstance(decision.events[-1], FINAL_EVENTS):
+                self._leave(run)
+
+    def _send(self, order: ExecuteNode, waiting: list[tuple[Order, ExecuteNode]]) -> None:
+        """Give the order to a node execution; that of a node that writes goes by way of the keeper.
+
+        What changes the outside begins only when its start is kept: after a crash it is known to be in doubt.
+        """
+        place = self._book.workers.place(order)
+        if place is None:
+            return
+        if self._may_write(order.flow.nodes[order.node].type):
+            waiting.append((place, order))
+        else:
+            place(order)
+
+    def _take_back(self, worker: int) -> None:
+        waited = self._book.workers.is_idle(worker)
+        if waited is not None:
+            self._keeper.tell(Append(events=(), then=(waited,)))
+
+    def _leave(self, run: ActiveRun) -> None:
+        """Forget a run that has ended, and let the next one of its flow begin."""
+        book, path, run_id = self._book, run.request.flow.path, run.request.run_id
+        del book.runs[run_id]
+        waiting = book.queues.get(path, {})
+        waiting.pop(run_id, None)
+        if book.busy.get(path) == run_id:
+            following = next(iter(waiting), None)
+            if following is None:
+                del book.busy[path]
+                book.queues.pop(path, None)
+            else:
+                del waiting[following]
+                book.busy[path] = following
+                self._begin(following)
+        if book.ended is not None and not book.runs:
+            book.ended()
+
+    # -- time and the end ----------------------------------------------------------------------------------
+
+    def _wake_by(self, due: float) -> None:
+        deadline = self.address.mailbox.deadline
+        if deadline is None or due < deadline:
+            self.address.mailbox.deadline = due
+
+    def _ring(self) -> None:
+        """Give every run the timers that are due, and set the deadline to the next one."""
+        now = time.monotonic()
+        for run_id, run in tuple(self._book.runs.items()):
+            for timer in run.take_due(now):
+                self._proceed(run_id, timer)
+        for run in self._book.runs.values():
+            for due in run.timers.values():
+                self._wake_by(due)
+
+    def _end_all(self, ended: Callable[[], None]) -> None:
+        self._book.ended = ended
+        for run_id in tuple(self._book.runs):
+            self._proceed(run_id, Cancel("quit"))
+        if not self._book.runs:
+            ended()
+
+
+_SKIPPED = ErrorInfo(
+    "RUN-009",
+    "the flow was busy, and its `on_busy` is `skip`",
+    hint='set `on_busy = "queue-latest"` in [settings] to have it run afterwards',
+)

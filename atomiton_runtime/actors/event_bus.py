@@ -1,0 +1,193 @@
+"""Hands facts to whoever subscribed. A subscriber that raises, blocks or is slow hurts only itself."""
+
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, assert_never
+
+import pykka
+
+from atomiton_runtime.actors.base import Address, GuardedActor, Rank, stop_actor
+from atomiton_runtime.actors.messages import BusMessage, Publish, Sink, Subscribe, Unsubscribe
+from atomiton_runtime.ids import RunId
+from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent
+from atomiton_runtime.run.notices import Notice
+
+log = logging.getLogger(__name__)
+
+Fact: TypeAlias = RunEvent | Notice
+_STOP_TIMEOUT_S = 2.0
+
+
+class Subscriptions:
+    """Who listens to what: the state that outlives an incarnation of the bus."""
+
+    def __init__(self) -> None:
+        self.general: dict[int, Subscribe] = {}
+        self.by_run: dict[RunId, dict[int, Subscribe]] = {}
+
+    def add(self, subscription: Subscribe) -> None:
+        """Add a subscription."""
+        if subscription.run_id is None:
+            self.general[subscription.key] = subscription
+        else:
+            self.by_run.setdefault(subscription.run_id, {})[subscription.key] = subscription
+
+    def remove(self, key: int) -> None:
+        """Remove a subscription, if it is there."""
+        self.general.pop(key, None)
+        for run_id, listeners in tuple(self.by_run.items()):
+            if listeners.pop(key, None) is not None and not listeners:
+                del self.by_run[run_id]
+
+    def listeners(self, fact: Fact) -> list[Subscribe]:
+        """Return who wants this fact; a run's own listeners leave with its last event."""
+        kind = type(fact).__name__
+        wanted = [entry for entry in self.general.values() if not entry.kinds or kind in entry.kinds]
+        if isinstance(fact, Event):
+            last = isinstance(fact, FINAL_EVENTS)
+            own = self.by_run.pop(fact.run_id, None) if last else self.by_run.get(fact.run_id)
+            if own:
+                wanted += [entry for entry in own.values() if not entry.kinds or kind in entry.kinds]
+        return wanted
+
+
+class EventBusActor(GuardedActor[BusMessage]):
+    """The one place where facts are handed out.
+
+    Owns: the subscriptions. Receives: `Subscribe`, `Unsubscribe`, `Publish`. Sends: nothing; it calls sinks,
+    which only enqueue. Rank: BUS. When it dies its successor has the same subscriptions and mailbox.
+    """
+
+    def __init__(
+        self, address: Address, supervisor: Callable[[object], None], *, subscriptions: Subscriptions
+    ) -> None:
+        super().__init__(address, supervisor)
+        self._subscriptions = subscriptions
+
+    def receive(self, message: BusMessage) -> None:
+        """Handle one message."""
+        match message:
+            case Publish(facts=facts):
+                for fact in facts:
+                    self._hand_out(fact)
+            case Subscribe():
+                self._subscriptions.add(message)
+            case Unsubscribe(key=key):
+                self._subscriptions.remove(key)
+            case _:
+                assert_never(message)
+
+    def _hand_out(self, fact: Fact) -> None:
+        for listener in self._subscriptions.listeners(fact):
+            try:
+                listener.sink(fact)
+            except Exception:  # a border: the subscriber's fault is not the bus's
+                log.exception("a subscriber failed and is no longer called")
+                self._subscriptions.remove(listener.key)
+
+
+class Subscriber(GuardedActor[Fact]):
+    """Calls one subscriber's function in a thread of its own.
+
+    Owns: the function. Receives: facts. Sends: nothing. Rank: NODE. It is never started anew.
+    """
+
+    def __init__(self, address: Address, callback: Callable[[Fact], object]) -> None:
+        super().__init__(address, _nobody)
+        self._callback = callback
+
+    def receive(self, message: Fact) -> None:
+        """Call the function."""
+        self._callback(message)
+
+
+def _nobody(message: object) -> None:
+    """Pass over what a door reports: a subscriber's faults are its own, and already in the log."""
+
+
+class EventBus:
+    """What the rest of the process sees of the bus."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._keys = itertools.count(1)
+        self._subscribers: dict[int, tuple[pykka.ActorRef[Subscriber], Address]] = {}
+
+    def publish(self, *facts: Fact) -> None:
+        """Hand facts to the subscribers, in this order, later and in another thread."""
+        self._address.tell(Publish(facts=facts))
+
+    def subscribe(
+        self, callback: Callable[[Fact], object], *, kinds: Sequence[str] = (), run_id: RunId | None = None
+    ) -> Callable[[], None]:
+        """Call `callback` with each fact that matches, in a thread of its own; return what ends that.
+
+        Args:
+            callback: may be slow or raise; it delays and hurts nobody else.
+            kinds: class names such as `"NodeFailed"`; empty means all.
+            run_id: only the events of this run.
+        """
+        key = next(self._keys)
+        address = Address(f"Subscriber {key}", Rank.NODE)
+        address.closing = True
+        self._subscribers[key] = Subscriber.start(address, callback), address
+        self._listen(key, address.tell, kinds, run_id)
+
+        def end() -> None:
+            self._address.tell(Unsubscribe(key=key))
+            self._end(key)
+
+        return end
+
+    def listen(self, sink: Sink, *, run_id: RunId) -> int:
+        """Call `sink` in the bus's own thread with the events of a run, until its last; it only enqueues."""
+        key = next(self._keys)
+        self._listen(key, sink, (), run_id)
+        return key
+
+    def forget(self, key: int) -> None:
+        """End what `listen` began, before the run's last event."""
+        self._address.tell(Unsubscribe(key=key))
+
+    def _listen(self, key: int, sink: Sink, kinds: Sequence[str], run_id: RunId | None) -> None:
+        self._address.tell(Subscribe(key=key, sink=sink, kinds=frozenset(kinds), run_id=run_id))
+
+    def _end(self, key: int) -> None:
+        ref, address = self._subscribers.pop(key, (None, None))
+        if ref is not None and address is not None:
+            # Without waiting: a subscriber may end its own subscription from inside its function.
+            address.closing = True
+            ref.stop(block=False)
+
+    def close(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+        """End all subscriptions, after what is on its way has been delivered."""
+        for key in tuple(self._subscribers):
+            ref, address = self._subscribers.pop(key)
+            stop_actor(ref, address, timeout_s)
+
+
+class StandaloneBus(EventBus):
+    """A bus with an actor of its own, for programs that want the bus and no runtime."""
+
+    def __init__(self) -> None:
+        address = Address("EventBus", Rank.BUS)
+        super().__init__(address)
+        self._bus_address = address
+        self._actor = EventBusActor.start(address, _nobody, subscriptions=Subscriptions())
+
+    def close(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+        """End the bus after what it has been given, then all subscriptions."""
+        stop_actor(self._actor, self._bus_address, timeout_s)
+        super().close(timeout_s)
+
+    def __enter__(self) -> "StandaloneBus":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def create_event_bus() -> StandaloneBus:
+    """Return a running event bus; end it with `close()` or a `with` block."""
+    return StandaloneBus()

@@ -1,0 +1,48 @@
+"""Executes one attempt at a time, in a thread of its own, and reports exactly once."""
+
+from collections.abc import Callable
+
+from atomiton_runtime.actors.attempt import attempt
+from atomiton_runtime.actors.base import Address, GuardedActor
+from atomiton_runtime.actors.messages import ExecuteNode, NodeAnswered
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.nodes.registry import NodeCatalogue
+from atomiton_runtime.run.decide import Answer, Failed
+from atomiton_runtime.storage.large_values import LargeValues
+
+
+class NodeExecution(GuardedActor[ExecuteNode]):
+    """Executes attempts, of any node of any run: starting an actor costs more than a whole node, so it is reused.
+
+    Owns: nothing between two messages. Receives: `ExecuteNode`. Sends: `NodeAnswered` to the conductor. Rank:
+    NODE. When it dies its successor answers what is in the mailbox.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        supervisor: Callable[[object], None],
+        *,
+        number: int,
+        catalogue: NodeCatalogue,
+        large_values: LargeValues,
+        conductor: Address,
+    ) -> None:
+        super().__init__(address, supervisor)
+        self._number = number
+        self._catalogue = catalogue
+        self._large_values = large_values
+        self._conductor = conductor
+
+    def receive(self, message: ExecuteNode) -> None:
+        """Execute and report."""
+        self._report(message, attempt(message, self._catalogue, self._large_values))
+
+    def on_fault(self, message: object, error: BaseException) -> None:
+        """Report the attempt that could not even fail in the usual way (memory ran out, say)."""
+        if isinstance(message, ExecuteNode):
+            failed = Failed(ErrorInfo("RUN-012", f"the attempt failed inside the runtime: {error!r}"))
+            self._report(message, Answer(message.node, message.attempt, failed, 0.0))
+
+    def _report(self, order: ExecuteNode, answer: Answer) -> None:
+        self._conductor.tell(NodeAnswered(run_id=order.run_id, worker=self._number, answer=answer))

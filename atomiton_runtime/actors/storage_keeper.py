@@ -1,0 +1,175 @@
+"""Is the single writer: keeps events in groups, and lets nobody hear of an event before it is kept."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from atomiton_runtime.actors.base import Address, GuardedActor
+from atomiton_runtime.actors.messages import (
+    Append,
+    ExecuteNode,
+    FindRuns,
+    Flush,
+    KeeperMessage,
+    Order,
+    Publish,
+    ReadJournal,
+    ReadSummaries,
+    StoreFailed,
+)
+from atomiton_runtime.errors import ErrorInfo, StorageError
+from atomiton_runtime.ids import RunId
+from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent
+from atomiton_runtime.run.notices import NoticeRaised
+from atomiton_runtime.storage.engine import StorageEngine
+
+log = logging.getLogger(__name__)
+
+_FLUSH = Flush()
+
+
+class KeeperBook:
+    """What the keeper owes: the state that outlives an incarnation of it."""
+
+    def __init__(self) -> None:
+        self.pending: list[RunEvent] = []
+        self.orders: list[tuple[Order, ExecuteNode]] = []
+        self.flushing = False
+        """True while a `Flush` is on its way."""
+        self.broken: dict[RunId, list[RunEvent]] = {}
+        """Runs whose events could not be kept -> those events; tried once more with the run's last one."""
+
+
+class StorageKeeper(GuardedActor[KeeperMessage]):
+    """Owns the engine: no other thread touches it while the runtime lives.
+
+    Owns: the engine and what is not kept yet. Receives: `Append`, `Flush` (its own), and reads. Sends: `Publish`
+    to the bus after the commit, waiting orders to node executions after the commit, `StoreFailed` to the
+    conductor. Rank: KEEPER. When it dies its successor has the same book and mailbox.
+
+    A group is whatever has come by the time the keeper gets to its own `Flush`: one event when little happens,
+    hundreds under load, without any waiting on purpose.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        supervisor: Callable[[object], None],
+        *,
+        engine: StorageEngine,
+        bus: Address,
+        conductor: Address,
+        book: KeeperBook,
+    ) -> None:
+        super().__init__(address, supervisor)
+        self._engine = engine
+        self._bus = bus
+        self._conductor = conductor
+        self._book = book
+
+    def receive(self, message: KeeperMessage) -> object:
+        """Handle one message."""
+        match message:
+            case Append(events=events, then=then):
+                self._book.pending.extend(events)
+                self._book.orders.extend(then)
+                if not self._book.flushing:
+                    self.address.tell(_FLUSH)
+                    self._book.flushing = True
+                return None
+            case Flush():
+                self._book.flushing = False
+                return self._flush()
+            case ReadJournal(run_id=run_id):
+                self._flush()
+                return self._engine.journal(run_id)
+            case ReadSummaries(flow=flow, statuses=statuses, limit=limit):
+                self._flush()
+                return self._engine.summaries(flow=flow, statuses=statuses, limit=limit)
+            case FindRuns(prefix=prefix):
+                self._flush()
+                return self._engine.find_runs(prefix)
+            case _:
+                assert_never(message)
+
+    def _flush(self) -> None:
+        """Keep all that is pending as one group, then say so."""
+        book = self._book
+        if not book.pending and not book.orders:
+            return
+        events, orders = book.pending, book.orders
+        if book.broken:
+            events = self._mended(events)
+        try:
+            if events:
+                self._engine.append(events)
+        except StorageError as error:
+            book.pending, book.orders = [], []
+            self._give_up(events, orders, error.info())
+            return
+        book.pending, book.orders = [], []
+        self._bus.tell(Publish(facts=tuple(events)))
+        for order, message in orders:
+            order(message)
+
+    def _mended(self, events: list[RunEvent]) -> list[RunEvent]:
+        """Return the events to keep now: those of a broken run are held back until its last, then all come."""
+        now: list[RunEvent] = []
+        for event in events:
+            held = self._book.broken.get(event.run_id)
+            if held is None:
+                now.append(event)
+            elif not isinstance(event, FINAL_EVENTS):
+                held.append(event)
+            else:
+                now += [*self._book.broken.pop(event.run_id), event]
+        return now
+
+    def _give_up(
+        self, events: list[RunEvent], orders: Iterable[tuple[Order, ExecuteNode]], error: ErrorInfo
+    ) -> None:
+        """Make the runs of a group that could not be kept end, and say why; nothing else is lost."""
+        log.error("events could not be kept: %s", error.message)
+        finals = [event for event in events if isinstance(event, FINAL_EVENTS)]
+        ended = {event.run_id for event in finals}
+        for event in events:
+            if event.run_id not in ended:
+                self._book.broken.setdefault(event.run_id, []).append(event)
+        # A run that ended has nobody who waits for its disk: its end is told, though it could not be kept.
+        untold = [event for event in events if event.run_id in ended]
+        self._bus.tell(Publish(facts=(NoticeRaised(level="error", error=error), *untold)))
+        for order, message in orders:
+            message.cancel.cancel()
+            order(message)
+        open_runs = tuple(dict.fromkeys(event.run_id for event in events if event.run_id not in ended))
+        if open_runs:
+            self._conductor.tell(StoreFailed(run_ids=open_runs, error=error))
+
+    def on_fault(self, message: object, error: BaseException) -> None:
+        """Treat a fault while keeping (memory ran out, say) as a store that failed."""
+        del message
+        book = self._book
+        if book.pending:
+            events, orders = book.pending, book.orders
+            book.pending, book.orders = [], []
+            self._give_up(events, orders, ErrorInfo("STORE-000", f"the store failed: {error!r}"))
+
+
+def recover(
+    engine: StorageEngine, is_alive: Callable[[str], bool], ended: Callable[[RunId, int], RunEvent]
+) -> int:
+    """Give each run whose process died its last event; return how many there were.
+
+    Args:
+        engine: open, and not used by anybody else yet.
+        is_alive: whether the process of this name lives.
+        ended: makes the last event of a run from its id and the next `seq`.
+    """
+    found = 0
+    for summary in engine.summaries(statuses=("queued", "running"), limit=1_000_000):
+        if is_alive(summary.process):
+            continue
+        journal = engine.journal(summary.run_id)
+        engine.append([ended(summary.run_id, journal[-1].seq + 1)])
+        found += 1
+    return found

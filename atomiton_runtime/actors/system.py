@@ -1,0 +1,147 @@
+"""Puts the actors of one runtime together: who they are, the order of their start and of their stop."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pykka
+
+from atomiton_runtime.actors.base import Address, Rank, stop_actor
+from atomiton_runtime.actors.conductor import Conductor, ConductorBook
+from atomiton_runtime.actors.event_bus import EventBus, EventBusActor, Subscriptions
+from atomiton_runtime.actors.flow_shelf import FlowShelf, ShelfBook
+from atomiton_runtime.actors.flow_watcher import FlowWatcher, WatcherBook
+from atomiton_runtime.actors.messages import Ping
+from atomiton_runtime.actors.node_execution import NodeExecution
+from atomiton_runtime.actors.storage_keeper import KeeperBook, StorageKeeper
+from atomiton_runtime.actors.supervisor import Supervisor
+from atomiton_runtime.actors.workers import Workers
+from atomiton_runtime.clock import SystemClock
+from atomiton_runtime.nodes.base import NodeType
+from atomiton_runtime.nodes.registry import NodeCatalogue
+from atomiton_runtime.storage.engine import StorageEngine
+
+Start: TypeAlias = Callable[[], pykka.ActorRef[Any]]
+
+
+class ActorSystem:
+    """All actors of one runtime. Books outlive the actors that write in them, addresses outlive both."""
+
+    def __init__(
+        self, *, engine: StorageEngine, catalogue: NodeCatalogue, folder: Path, watch: bool, process: str
+    ) -> None:
+        self._engine = engine
+        self._catalogue = catalogue
+        self._lock = threading.Lock()
+        """Actors are started by the runtime's thread, the conductor (workers) and the supervisor (anew)."""
+        self._factories: dict[str, tuple[Address, Start]] = {}
+        self._alive: dict[str, pykka.ActorRef[Any]] = {}
+
+        supervisor = Address("Supervisor", Rank.SUPERVISOR)
+        bus = Address("EventBus", Rank.BUS)
+        keeper = Address("StorageKeeper", Rank.KEEPER)
+        self.conductor = conductor = Address("Conductor", Rank.CONDUCTOR)
+        self.shelf = shelf = Address("FlowShelf", Rank.SHELF)
+        watcher = Address("FlowWatcher", Rank.WATCHER)
+        self.keeper = keeper
+        self.bus = EventBus(bus)
+        self._tell = tell = supervisor.tell
+
+        subscriptions, keeper_book, shelf_book = Subscriptions(), KeeperBook(), ShelfBook()
+        conductor_book, watcher_book = ConductorBook(Workers(self._start_worker)), WatcherBook()
+
+        # The start order, top down; the stop order is its reverse.
+        self._add(supervisor, lambda: Supervisor.start(supervisor, bus=bus, restart=self._restart))
+        self._add(bus, lambda: EventBusActor.start(bus, tell, subscriptions=subscriptions))
+        self._add(
+            keeper,
+            lambda: StorageKeeper.start(
+                keeper, tell, engine=engine, bus=bus, conductor=conductor, book=keeper_book
+            ),
+        )
+        self._add(
+            conductor,
+            lambda: Conductor.start(
+                conductor,
+                tell,
+                keeper=keeper,
+                book=conductor_book,
+                clock=SystemClock(),
+                may_write=self._may_write,
+                process=process,
+            ),
+        )
+        self._add(
+            shelf,
+            lambda: FlowShelf.start(
+                shelf,
+                tell,
+                folder=folder,
+                catalogue=catalogue,
+                conductor=conductor,
+                bus=bus,
+                watcher=watcher if watch else None,
+                book=shelf_book,
+            ),
+        )
+        if watch:
+            self._add(
+                watcher,
+                lambda: FlowWatcher.start(watcher, tell, folder=folder, shelf=shelf, book=watcher_book),
+            )
+
+    def start(self) -> None:
+        """Start every actor in order; each answers a ping before the next one starts.
+
+        Raises:
+            RuntimeUnusable: one does not answer (RUN-011).
+        """
+        for name, (address, _) in tuple(self._factories.items()):
+            self._start(name)
+            address.ask(Ping(), asker=Rank.CLIENT)
+
+    def stop(self, timeout_s: float) -> list[str]:
+        """Stop every actor in reverse order; return the names of those still busy after `timeout_s` each."""
+        with self._lock:
+            for address, _ in self._factories.values():
+                address.closing = True
+            alive = [(name, ref, self._factories[name][0]) for name, ref in self._alive.items()]
+        busy = [name for name, ref, address in reversed(alive) if not stop_actor(ref, address, timeout_s)]
+        self.bus.close()
+        return busy
+
+    def _may_write(self, node_type: str) -> bool:
+        """Return whether an execution may change the outside: whether the type says anything of its effect."""
+        found = self._catalogue.find(node_type)
+        return found is not None and type(found.node_type).effect is not NodeType.effect
+
+    def _add(self, address: Address, start: Start) -> None:
+        self._factories[address.name] = address, start
+
+    def _start(self, name: str) -> None:
+        with self._lock:
+            address, start = self._factories[name]
+            if not address.closing:
+                self._alive[name] = start()
+
+    def _restart(self, name: str) -> None:
+        """Start another actor of this name; called by the supervisor. It has the mailbox and book of the last."""
+        self._start(name)
+
+    def _start_worker(self, number: int) -> Address:
+        """Start a node execution; called by the conductor."""
+        address = Address(f"NodeExecution {number}", Rank.NODE)
+        self._add(
+            address,
+            lambda: NodeExecution.start(
+                address,
+                self._tell,
+                number=number,
+                catalogue=self._catalogue,
+                large_values=self._engine.large_values,
+                conductor=self.conductor,
+            ),
+        )
+        self._start(address.name)
+        return address

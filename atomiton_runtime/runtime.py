@@ -1,0 +1,374 @@
+"""Is the one API: run, cancel, subscribe, flows, history. Starting it starts the actors, stopping it ends them."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self, cast
+
+from atomiton_runtime.actors.base import Rank
+from atomiton_runtime.actors.event_bus import Fact
+from atomiton_runtime.actors.messages import (
+    EndAllRuns,
+    EndRun,
+    FindRuns,
+    GetActiveRuns,
+    GetFlow,
+    ListFlows,
+    ReadJournal,
+    ReadSummaries,
+    StartRun,
+)
+from atomiton_runtime.actors.storage_keeper import recover
+from atomiton_runtime.actors.system import ActorSystem
+from atomiton_runtime.clock import SystemClock
+from atomiton_runtime.control import ControlDoor, live_processes, processes_folder
+from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, UsageError
+from atomiton_runtime.flow.entry import FlowEntry
+from atomiton_runtime.flow.model import Flow
+from atomiton_runtime.flow.problems import FlowInvalid
+from atomiton_runtime.flow.variables import VariablesInvalid, check_variables
+from atomiton_runtime.ids import FlowId, RunId, new_run_id
+from atomiton_runtime.nodes.registry import NodeCatalogue
+from atomiton_runtime.requests import (
+    CancelAccepted,
+    CancelRun,
+    Refused,
+    Request,
+    Response,
+    RunAccepted,
+    RunFlow,
+)
+from atomiton_runtime.run import events as ev
+from atomiton_runtime.run.document import RunDocument, RunSummary, document
+from atomiton_runtime.run.events import FINAL_EVENTS, CancelReason, RunEvent, RunStatus
+from atomiton_runtime.settings import Places, find_places
+from atomiton_runtime.storage.create import create_storage
+
+STOP_TIMEOUT_S = 10.0
+LAST_RUN = "last"
+
+
+class Run:
+    """A run that this runtime was asked for. Usable from every thread."""
+
+    def __init__(self, runtime: "Runtime", run_id: RunId, flow: FlowId) -> None:
+        self.id = run_id
+        self.flow = flow
+        self._runtime = runtime
+        self._arrived: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
+        self._journal: list[RunEvent] = []
+        self._reading = threading.Lock()
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has ended, as far as its events have come."""
+        with self._reading:
+            while not self._ended() and not self._arrived.empty():
+                self._journal.append(self._arrived.get())
+            return self._ended()
+
+    def cancel(self) -> None:
+        """Tell the run to end; a second time, its `always` nodes as well. One that has ended is left alone."""
+        self._runtime.end(self.id)
+
+    def events(self, timeout_s: float | None = None) -> Iterator[RunEvent]:
+        """Yield the run's events from its first to its last, as they are kept.
+
+        Raises:
+            TimeoutError: the run did not end within `timeout_s` seconds from now.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        place = 0
+        while True:
+            event = self._event(place, deadline)
+            yield event
+            place += 1
+            if isinstance(event, FINAL_EVENTS):
+                return
+
+    def result(self, timeout_s: float | None = None) -> RunDocument:
+        """Wait for the run's end and return its document.
+
+        Raises:
+            TimeoutError: the run did not end within `timeout_s` seconds; it goes on.
+        """
+        return document(tuple(self.events(timeout_s)))
+
+    def _event(self, place: int, deadline: float | None) -> RunEvent:
+        while True:
+            with self._reading:
+                if place < len(self._journal):
+                    return self._journal[place]
+                left_s = None if deadline is None else max(deadline - time.monotonic(), 0)
+                try:
+                    self._journal.append(self._arrived.get(timeout=left_s))
+                except queue.Empty:
+                    raise TimeoutError(f"run {self.id} goes on") from None
+
+    def _ended(self) -> bool:
+        return bool(self._journal) and isinstance(self._journal[-1], FINAL_EVENTS)
+
+
+class Runtime:
+    """Executes the flows of a folder.
+
+    A context manager: entering starts the actors, leaving cancels what runs and stops them.
+
+    Args:
+        flows: the folder of flow files; default: `ATOMITON_FLOWS`, else the user's configuration folder.
+        storage: `memory:`, `sqlite:///PATH` or `files:///PATH`; default: SQLite in the data folder.
+        data: the data folder; default: `ATOMITON_DATA`, else the user's data folder.
+        watch: whether saving a flow's file executes it.
+    """
+
+    def __init__(
+        self,
+        flows: str | Path | None = None,
+        storage: str | None = None,
+        *,
+        data: str | Path | None = None,
+        watch: bool = False,
+    ) -> None:
+        import os
+
+        self.places: Places = find_places(os.environ, flows=flows, data=data)
+        self.process = str(new_run_id())
+        """Names this process to others: the stem of its lock and its door."""
+        self._engine = create_storage(storage or self.places.storage_url)
+        self.catalogue = NodeCatalogue(self.places.flows)
+        self._system = ActorSystem(
+            engine=self._engine,
+            catalogue=self.catalogue,
+            folder=self.places.flows,
+            watch=watch,
+            process=self.process,
+        )
+        shared = storage is None or not storage.startswith("memory:")
+        self._door = (
+            ControlDoor(processes_folder(self.places.data), self.process, self.submit) if shared else None
+        )
+        self._stopped = False
+        self._runs_ended = threading.Event()
+
+    # -- start and stop: each the reverse of the other -------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start everything.
+
+        Raises:
+            StorageError: the store cannot be opened (STORE-...).
+            RuntimeUnusable: an actor does not answer, or the data folder cannot be used.
+        """
+        self._engine.open()
+        if self._door is not None:
+            self._door.start()
+            self._recover()
+        self._system.start()
+        return self
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """Cancel what runs, wait for its end, stop everything; a second call changes nothing.
+
+        Half of `timeout_s` belongs to `always` nodes; then they are ended as well.
+
+        Raises:
+            RuntimeUnusable: something was still busy in the end (RUN-011).
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        self._system.conductor.tell(EndAllRuns(ended=self._runs_ended.set))
+        if not self._runs_ended.wait(timeout_s / 2):
+            self._system.conductor.tell(EndAllRuns(ended=self._runs_ended.set))
+            self._runs_ended.wait(timeout_s / 2)
+        busy = self._system.stop(max(timeout_s / 4, 1.0))
+        if self._door is not None:
+            self._door.stop()
+        self._engine.close()
+        if busy:
+            raise RuntimeUnusable("RUN-011", f"still busy when the runtime was stopped: {', '.join(busy)}")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def _recover(self) -> None:
+        """Give runs whose process died (`kill -9`, power) their true last event."""
+        live: set[str] | None = None
+
+        def is_alive(process: str) -> bool:
+            nonlocal live
+            live = live_processes(self.places.data) if live is None else live
+            return process in live
+
+        recover(self._engine, is_alive, _interrupted)
+
+    # -- runs ------------------------------------------------------------------------------------------------
+
+    def run(self, flow: str, /, **variables: object) -> Run:
+        """Execute a flow; return at once.
+
+        Args:
+            flow: a flow's id, or the path of its file.
+            variables: for the flow's `[variables]`; those left out have their defaults.
+
+        Raises:
+            UsageError: there is no such flow (FLOW-404), or a variable is wrong (VAR-...).
+            FlowInvalid: the file has problems, and no earlier version of it is loaded.
+        """
+        return self._start(flow, variables, "api")
+
+    def start_run(self, request: RunFlow) -> Run:
+        """Execute what a client asks for; return at once. Raises as `run` does."""
+        return self._start(request.flow, dict(request.variables), request.trigger)
+
+    def submit(self, request: Request) -> Response:
+        """Answer a client's request; what the client did wrong is `Refused`, never raised."""
+        try:
+            match request:
+                case RunFlow():
+                    run = self.start_run(request)
+                    return RunAccepted(run_id=run.id, flow=run.flow)
+                case CancelRun(run_id=run_id, reason=reason):
+                    self.cancel(run_id, reason)
+                    return CancelAccepted(run_id=run_id)
+        except FlowInvalid as error:
+            return Refused(errors=tuple(problem.info() for problem in error.problems))
+        except VariablesInvalid as error:
+            return Refused(errors=tuple(error.errors))
+        except AtomitonError as error:
+            return Refused(errors=(error.info(),))
+
+    def cancel(self, run_id: RunId, reason: CancelReason = "user") -> None:
+        """Tell a run of this runtime to end; return at once.
+
+        Raises:
+            UsageError: there is no such run (RUN-001), or it has ended (RUN-002).
+        """
+        if run_id not in self._active_ids():
+            status = self.show(run_id).status
+            raise UsageError("RUN-002", f"run {run_id} has ended already: {status}")
+        self.end(run_id, reason)
+
+    def end(self, run_id: RunId, reason: CancelReason = "user") -> None:
+        """Tell a run to end, if it is there and has not ended; return at once."""
+        self._system.conductor.tell(EndRun(run_id=run_id, reason=reason))
+
+    def active(self) -> tuple[RunSummary, ...]:
+        """Return the runs of this runtime that have not ended, oldest first."""
+        ids = self._active_ids()
+        open_runs = self.history(statuses=("queued", "running"), limit=10_000)
+        return tuple(summary for summary in reversed(open_runs) if summary.run_id in ids)
+
+    def _start(self, ref: str, given: dict[str, object], trigger: ev.Trigger) -> Run:
+        flow = self.flow(ref)
+        variables = check_variables(flow.variables, given, from_text=False)
+        run = Run(self, new_run_id(), flow.id)
+        self._system.bus.listen(run._arrived.put, run_id=run.id)  # type: ignore[arg-type]  # a run's facts are its events
+        self._system.conductor.tell(StartRun(run_id=run.id, flow=flow, variables=variables, trigger=trigger))
+        return run
+
+    def _active_ids(self) -> tuple[RunId, ...]:
+        return cast("tuple[RunId, ...]", self._system.conductor.ask(GetActiveRuns(), asker=Rank.CLIENT))
+
+    # -- facts -----------------------------------------------------------------------------------------------
+
+    def subscribe(
+        self, callback: Callable[[Fact], object], *, kinds: Sequence[str] = (), run_id: RunId | None = None
+    ) -> Callable[[], None]:
+        """Call `callback` with each fact that matches, in a thread of its own; return what ends that.
+
+        Args:
+            callback: may be slow or raise; it delays and hurts nobody else.
+            kinds: class names such as `"NodeFailed"` or `"FlowBroken"`; empty means all.
+            run_id: only the events of this run.
+        """
+        return self._system.bus.subscribe(callback, kinds=kinds, run_id=run_id)
+
+    # -- flows -----------------------------------------------------------------------------------------------
+
+    def flow(self, ref: str) -> Flow:
+        """Return a flow by its id or the path of its file. Raises as `run` does."""
+        self._must_live()
+        return cast(Flow, self._system.shelf.ask(GetFlow(ref=ref), asker=Rank.CLIENT))
+
+    def flows(self) -> tuple[FlowEntry, ...]:
+        """Return what the flows folder holds, broken flows included, sorted by id."""
+        self._must_live()
+        return cast("tuple[FlowEntry, ...]", self._system.shelf.ask(ListFlows(), asker=Rank.CLIENT))
+
+    # -- history ---------------------------------------------------------------------------------------------
+
+    def history(
+        self, flow: str | None = None, *, limit: int = 50, statuses: Sequence[RunStatus] = ()
+    ) -> tuple[RunSummary, ...]:
+        """Return the newest runs first, at most `limit`, of every process that shares the store."""
+        self._must_live()
+        wanted = ReadSummaries(flow=FlowId(flow) if flow else None, statuses=tuple(statuses), limit=limit)
+        return cast("tuple[RunSummary, ...]", self._system.keeper.ask(wanted, asker=Rank.CLIENT))
+
+    def find_run(self, prefix: str) -> RunId:
+        """Return the run whose id begins with `prefix`, or for `last` the newest.
+
+        Raises:
+            UsageError: there is none (RUN-001), or more than one (RUN-003).
+        """
+        if prefix == LAST_RUN:
+            found = tuple(summary.run_id for summary in self.history(limit=1))
+        else:
+            self._must_live()
+            found = cast(
+                "tuple[RunId, ...]", self._system.keeper.ask(FindRuns(prefix=prefix), asker=Rank.CLIENT)
+            )
+        if not found:
+            raise _no_such_run(prefix)
+        if len(found) > 1:
+            names = ", ".join(found[:3])
+            raise UsageError(
+                "RUN-003", f"several runs begin with {prefix}", hint=f"write more of it: {names}"
+            )
+        return found[0]
+
+    def show(self, run_id: RunId) -> RunDocument:
+        """Return the document of a run, of whatever process.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        return document(self.journal(run_id))
+
+    def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
+        """Return the events of a run, of whatever process.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        self._must_live()
+        events = cast(
+            "tuple[RunEvent, ...]", self._system.keeper.ask(ReadJournal(run_id=run_id), asker=Rank.CLIENT)
+        )
+        if not events:
+            raise _no_such_run(run_id)
+        return events
+
+    def _must_live(self) -> None:
+        if self._stopped:
+            raise RuntimeUnusable("RUN-011", "the runtime is stopped")
+
+
+def _no_such_run(prefix: str) -> UsageError:
+    return UsageError("RUN-001", f"there is no run {prefix}", hint="`atomiton history` lists the runs")
+
+
+def _interrupted(run_id: RunId, seq: int) -> RunEvent:
+    return ev.RunInterrupted(
+        run_id=run_id,
+        seq=seq,
+        at=SystemClock().now(),
+        duration_s=0.0,
+        error=ErrorInfo("RUN-010", "the process that executed the run died before the run had ended"),
+    )
