@@ -1,12 +1,27 @@
 """States what a storage engine is: the contract that every engine and its one test suite share."""
 
 import abc
+import sys
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
 
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus
 from atomiton_runtime.storage.large_values import LargeValues
+
+Durability: TypeAlias = Literal["none", "process", "power"]
+"""What an appended event survives: the store's `close`; `kill -9` of the process; also a power cut."""
+
+
+class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with the space it takes."""
+
+    summary: RunSummary
+    size_bytes: int
+    """Of its events and the large values they mention, as of the last change of its summary."""
 
 
 class StorageEngine(abc.ABC):
@@ -18,6 +33,8 @@ class StorageEngine(abc.ABC):
 
     url: str
     """What `create_storage` would take to open the same store."""
+    durability: Durability
+    """What an appended event survives."""
     large_values: LargeValues
     """Where values over 1 MiB live, as files named by their hash. Usable from every thread."""
 
@@ -61,6 +78,15 @@ class StorageEngine(abc.ABC):
     @abc.abstractmethod
     def delete_runs(self, run_ids: Sequence[RunId]) -> None:
         """Remove runs whole and give their space back; ids that are not there are passed over."""
+
+    def stored_runs(self) -> tuple[StoredRun, ...]:
+        """Return every run with its size, oldest first."""
+        runs = self.summaries(limit=sys.maxsize)
+        return tuple(StoredRun(summary=summary, size_bytes=0) for summary in reversed(runs))
+
+    def stored_bytes(self) -> int:
+        """Return the space that the whole store takes, in bytes."""
+        return 0
 
     @abc.abstractmethod
     def close(self) -> None:

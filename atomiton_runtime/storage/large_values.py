@@ -1,1 +1,259 @@
-"""Keeps large values as files named by their hash."""
+"""Keeps large values as files named by their hash.
+
+The value of an output port travels as its JSON. What is larger than `values.LARGE_VALUE_BYTES` becomes a file, and in
+its place travels the marker `{"$file": "<absolute path>", "size_bytes": n}`.
+
+A user's value that merely looks like a marker never reads a file. Two rules make that hold: only a name that
+is a hash, inside this folder, is ever opened; and `pack` puts a value that begins like a marker into a file of its
+own, whatever its size - so a marker at the top of a packed value is always ours.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from atomiton_runtime.errors import StorageError
+from atomiton_runtime.storage.failures import disk_error
+from atomiton_runtime.values import FILE_KEY, LARGE_VALUE_BYTES, Value, decode, encode
+
+ORPHAN_AGE_S = 3600.0
+"""A file that no journal mentions is kept this long: the event that mentions it may be on its way."""
+
+_MARKER_START = b'{"' + FILE_KEY.encode() + b'":'
+_MARKER_START_LENGTH = len(_MARKER_START)
+_UNFINISHED = ".new-"
+_HASH_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class LargeValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A marker: what travels in the place of a large value."""
+
+    path: str = msgspec.field(name=FILE_KEY)
+    size_bytes: int
+    """Of the value's JSON."""
+
+    @property
+    def name(self) -> str:
+        """The file's name: the SHA-256 of the value's JSON, in hex."""
+        return Path(self.path).name
+
+
+_MARKERS = msgspec.json.Decoder(LargeValue)
+
+
+def large_value(raw: msgspec.Raw) -> LargeValue | None:
+    """Return the marker that `pack` put in a value's place; None when the value travels itself."""
+    if memoryview(raw)[:_MARKER_START_LENGTH].tobytes() != _MARKER_START:
+        return None
+    return _MARKERS.decode(raw)
+
+
+class LargeValues:
+    """A folder of large values. Every method may be called from every thread, and by several processes."""
+
+    def __init__(self, folder: Path | None = None, *, sync: bool = False) -> None:
+        """Use `folder` (created with the first value), or without one a temporary folder that `close` removes.
+
+        Args:
+            folder: where the files live.
+            sync: whether a file must survive a power cut before its marker is returned.
+        """
+        self._folder = folder.absolute() if folder else None
+        self._temporary = folder is None
+        self._sync = sync
+        self._lock = threading.Lock()
+
+    def pack(self, outputs: Mapping[str, object]) -> dict[str, msgspec.Raw]:
+        """Return each port's value as the journal keeps it: its JSON, or the marker of its file.
+
+        Raises:
+            UnsupportedValue: a value has no JSON form (VALUE-001).
+            StorageError: a file cannot be written (STORE-002).
+        """
+        packed: dict[str, msgspec.Raw] = {}
+        for port, value in outputs.items():
+            raw = encode(value)
+            large = len(raw) > LARGE_VALUE_BYTES or raw.startswith(_MARKER_START)
+            packed[port] = self.put(raw) if large else msgspec.Raw(raw)
+        return packed
+
+    def unpack(self, raw: msgspec.Raw) -> Value:
+        """Return a fresh copy of a packed value; the content of its file where it is a marker.
+
+        Raises:
+            StorageError: the file is gone or damaged (STORE-008), or cannot be read (STORE-011).
+        """
+        marker = large_value(raw)
+        if marker is None:
+            return decode(raw)
+        return decode(self._read(marker))
+
+    def put(self, raw: bytes) -> msgspec.Raw:
+        """Write an encoded value as a file, unless it is there already, and return its marker.
+
+        Raises:
+            StorageError: the file cannot be written (STORE-002).
+        """
+        path = self._made_folder() / hashlib.sha256(raw).hexdigest()
+        try:
+            if not _refreshed(path, len(raw)):
+                self._write(path, raw)
+        except OSError as exc:
+            raise disk_error("STORE-002", "write", path, exc.errno) from exc
+        return msgspec.Raw(msgspec.json.encode(LargeValue(str(path), len(raw))))
+
+    def resolve(self, value: Value) -> Value:
+        """Return what a value of a run document stands for: a marker's content, anything else untouched.
+
+        Raises:
+            StorageError: the file is gone or damaged (STORE-008), or cannot be read (STORE-011).
+        """
+        match value:
+            case {"$file": str(path), "size_bytes": int(size), **rest} if not rest:
+                marker = LargeValue(path, size)
+                return decode(self._read(marker)) if self._is_ours(marker) else value
+            case _:
+                return value
+
+    def sweep(self, keep: Collection[str], *, older_than_s: float = ORPHAN_AGE_S) -> int:
+        """Remove the files that no journal mentions; return the freed bytes.
+
+        Args:
+            keep: names of files that some journal mentions.
+            older_than_s: files put or asked for again within these seconds stay as well.
+        """
+        if self._folder is None or not self._folder.is_dir():
+            return 0
+        with self._lock:
+            return sum(
+                _removed(path, older_than_s) for path in list(_files(self._folder)) if path.name not in keep
+            )
+
+    def stored_bytes(self) -> int:
+        """Return the size of all files together."""
+        if self._folder is None or not self._folder.is_dir():
+            return 0
+        return sum(_size(path) for path in _files(self._folder))
+
+    def close(self) -> None:
+        """Remove the temporary folder, if there is one."""
+        with self._lock:
+            if self._temporary and self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
+
+    def _made_folder(self) -> Path:
+        with self._lock:
+            try:
+                if self._folder is None:
+                    self._folder = Path(tempfile.mkdtemp(prefix="atomiton-values-"))
+                elif not self._folder.is_dir():
+                    self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as exc:
+                raise disk_error(
+                    "STORE-002", "create", self._folder or tempfile.gettempdir(), exc.errno
+                ) from exc
+            return self._folder
+
+    def _write(self, path: Path, raw: bytes) -> None:
+        handle, temporary = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(raw)
+                if self._sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        if self._sync:
+            sync_folder(path.parent)
+
+    def _is_ours(self, marker: LargeValue) -> bool:
+        path = Path(marker.path)
+        return path.parent == self._folder and _HASH_NAME.fullmatch(path.name) is not None
+
+    def _read(self, marker: LargeValue) -> bytes:
+        # The name alone counts: a data folder that was moved as a whole still finds its values.
+        name = Path(marker.path).name
+        if self._folder is None or not _HASH_NAME.fullmatch(name):
+            raise _gone(marker.path, "is not there")
+        path = self._folder / name
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError as exc:
+            raise _gone(path, "is not there") from exc
+        except OSError as exc:
+            raise disk_error("STORE-011", "read", path, exc.errno) from exc
+        if hashlib.sha256(raw).hexdigest() != name:
+            raise _gone(path, "was changed")
+        return raw
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if _HASH_NAME.fullmatch(path.name) or path.name.startswith(_UNFINISHED):
+            yield path
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # another process swept it at this moment
+
+
+def _refreshed(path: Path, size_bytes: int) -> bool:
+    """Return whether the file is there whole; it then counts as new (see `ORPHAN_AGE_S`)."""
+    try:
+        os.utime(path)
+        return path.stat().st_size == size_bytes
+    except FileNotFoundError:
+        return False
+
+
+def _removed(path: Path, older_than_s: float) -> int:
+    """Remove a file that is old enough; return its bytes, 0 when it stays or is not there.
+
+    Another process may ask for the same value at this moment. So the file is first taken aside: who comes later
+    writes it anew, and who came a moment earlier has made it young, and it goes back.
+    """
+    aside = path.with_name(f"{_UNFINISHED}{path.name}-{os.getpid()}")
+    try:
+        path.replace(aside)
+        found = aside.stat()
+        if time.time() - found.st_mtime < older_than_s:
+            aside.replace(path)
+            return 0
+        aside.unlink()
+    except OSError:
+        return 0  # what cannot be removed now is found again by the next sweep
+    return found.st_size
+
+
+def _gone(path: Path | str, what: str) -> StorageError:
+    return StorageError(
+        "STORE-008",
+        f"the file of a large value {what}: {path}",
+        hint="execute the flow again to have the value again",
+    )
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut (where the system can do that)."""
+    if os.name == "nt":
+        return  # Windows cannot open a folder, and journals its names itself
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

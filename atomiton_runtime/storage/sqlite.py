@@ -1,0 +1,256 @@
+"""Keeps journals in one SQLite file: the default, fast, shared by several processes.
+
+Durability. In WAL mode a commit is in the operating system's hands when it returns, so `kill -9` loses nothing.
+`synchronous=NORMAL` ("process") leaves it there: a power cut may take the newest commits, but never damages the file.
+`synchronous=FULL` ("power") also waits for the disk at each commit. `OFF` was left out: measured, it is not faster
+than `NORMAL` in WAL mode, and a power cut could damage the file.
+"""
+
+import sqlite3
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from atomiton_runtime.errors import StorageError
+from atomiton_runtime.ids import FlowId, RunId
+from atomiton_runtime.run.document import RunSummary
+from atomiton_runtime.run.events import RunEvent, RunStatus, decode_event
+from atomiton_runtime.storage.additions import Addition, Tail, changed_summaries, plan_additions
+from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
+from atomiton_runtime.storage.failures import damaged, not_open, reported
+from atomiton_runtime.storage.large_values import LargeValues
+from atomiton_runtime.storage.sqlite_errors import explained
+from atomiton_runtime.storage.sqlite_schema import prepare
+
+_ACTIVE_TAILS = 10_000
+"""Tails remembered at most; what is forgotten is read again."""
+
+_INSERT_EVENT = "INSERT INTO events (run_id, seq, body) VALUES (?, ?, ?)"
+_INSERT_FILE = "INSERT OR IGNORE INTO files (run_id, name) VALUES (?, ?)"
+_WRITE_SUMMARY = (
+    "INSERT INTO runs (run_id, flow, status, size_bytes, body) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, size_bytes = excluded.size_bytes, "
+    "body = excluded.body"
+)
+_TABLES = ("events", "files", "runs")
+_SUMMARY: msgspec.json.Decoder[RunSummary] = msgspec.json.Decoder(RunSummary)
+
+
+class SqliteEngine(StorageEngine):
+    """Holds events and summaries in the tables of `sqlite_schema`; one connection, one writer at a time."""
+
+    def __init__(
+        self, path: Path, *, durability: Durability = "process", busy_timeout_s: float = 10.0
+    ) -> None:
+        """Use the file `path`, created by `open` when it is missing.
+
+        Args:
+            path: the database; large values live in the folder `<path>.values` beside it.
+            durability: "process" or "power".
+            busy_timeout_s: how long to wait for another process that is writing.
+        """
+        self._path = path.absolute()
+        self.url = f"sqlite:///{self._path}"
+        self.durability = durability
+        self.large_values = LargeValues(
+            self._path.with_name(f"{self._path.name}.values"), sync=durability == "power"
+        )
+        self._busy_timeout_s = busy_timeout_s
+        self._connection: sqlite3.Connection | None = None
+        self._tails: dict[RunId, Tail] = {}
+        self._data_version = -1
+
+    def open(self) -> None:
+        """Open the file, create its tables where it is new, and remove large values nobody mentions."""
+        with reported("STORE-001", "create the folder", self._path.parent):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = sqlite3.connect(
+                self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+            )
+            prepare(connection, self._path, self.durability)
+        except (sqlite3.Error, StorageError, OSError) as exc:
+            if connection is not None:
+                connection.close()
+            raise explained(exc, "STORE-001", "open", self._path) from exc
+        self._connection = connection
+        self._sweep()
+
+    def append(self, events: Sequence[RunEvent]) -> None:
+        """Add events of any number of runs in one transaction."""
+        with self._transaction() as connection:
+            self._forget_what_others_changed(connection)
+            additions = plan_additions(events, self._tail, self._stored_line)
+            _insert(connection, additions)
+        # Only what is committed is remembered.
+        for run_id, addition in additions.items():
+            if addition.ended:
+                self._tails.pop(run_id, None)
+            else:
+                self._tails[run_id] = addition.after
+        if len(self._tails) > _ACTIVE_TAILS:
+            self._tails.clear()
+
+    def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
+        """Return all events of a run in the order of `seq`."""
+        rows = self._rows("SELECT body FROM events WHERE run_id = ? ORDER BY seq", (run_id,))
+        try:
+            return tuple(decode_event(body) for (body,) in rows)
+        except msgspec.DecodeError as exc:
+            raise damaged(
+                self._path, f"the journal of the run {run_id} cannot be understood ({exc})"
+            ) from exc
+
+    def summaries(
+        self,
+        *,
+        flow: FlowId | None = None,
+        statuses: Sequence[RunStatus] = (),
+        limit: int = 50,
+    ) -> tuple[RunSummary, ...]:
+        """Return the newest runs first, at most `limit`."""
+        conditions: list[str] = []
+        values: list[str | int] = []
+        if flow is not None:
+            conditions.append("flow = ?")
+            values.append(flow)
+        if statuses:
+            conditions.append(f"status IN ({', '.join('?' * len(statuses))})")
+            values.extend(statuses)
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        rows = self._rows(f"SELECT body FROM runs {where} ORDER BY run_id DESC LIMIT ?", (*values, limit))
+        return tuple(self._summary_of(body) for (body,) in rows)
+
+    def summary(self, run_id: RunId) -> RunSummary | None:
+        """Return the summary of a run, or None."""
+        rows = self._rows("SELECT body FROM runs WHERE run_id = ?", (run_id,))
+        return self._summary_of(rows[0][0]) if rows else None
+
+    def find_runs(self, prefix: str, *, limit: int = 10) -> tuple[RunId, ...]:
+        """Return the ids that begin with `prefix`, newest first."""
+        pattern = prefix.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        rows = self._rows(
+            r"SELECT run_id FROM runs WHERE run_id LIKE ? ESCAPE '\' ORDER BY run_id DESC LIMIT ?",
+            (pattern, limit),
+        )
+        return tuple(RunId(run_id) for (run_id,) in rows)
+
+    def delete_runs(self, run_ids: Sequence[RunId]) -> None:
+        """Remove runs and shrink the file."""
+        with self._transaction() as connection:
+            for table in _TABLES:
+                connection.executemany(
+                    f"DELETE FROM {table} WHERE run_id = ?", [(run_id,) for run_id in run_ids]
+                )
+        for run_id in run_ids:
+            self._tails.pop(run_id, None)
+        # Pages become free in the middle of the file: the first statement moves them to its end and cuts it off,
+        # the second brings that into the file itself (as far as no other process is reading older pages).
+        self._rows("PRAGMA incremental_vacuum")
+        self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._sweep()
+
+    def stored_runs(self) -> tuple[StoredRun, ...]:
+        """Return every run with its size, oldest first."""
+        rows = self._rows("SELECT body, size_bytes FROM runs ORDER BY run_id")
+        return tuple(StoredRun(summary=self._summary_of(body), size_bytes=size) for body, size in rows)
+
+    def stored_bytes(self) -> int:
+        """Return the size of the database's used pages and of all large values."""
+        ((pages, free, page_bytes),) = self._rows(
+            "SELECT page_count, freelist_count, page_size FROM pragma_page_count, pragma_freelist_count, "
+            "pragma_page_size"
+        )
+        return (pages - free) * page_bytes + self.large_values.stored_bytes()
+
+    def close(self) -> None:
+        """Close the connection; SQLite then folds the write-ahead log into the file."""
+        connection, self._connection = self._connection, None
+        self._tails = {}
+        if connection is not None:
+            connection.close()
+        self.large_values.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise not_open(self.url)
+        return self._connection
+
+    @contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection]:
+        connection = self._opened()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except sqlite3.Error as exc:
+            raise explained(exc, "STORE-002", "write", self._path) from exc
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._opened().execute(statement, values).fetchall()
+        except sqlite3.Error as exc:
+            raise explained(exc, "STORE-011", "read", self._path) from exc
+
+    def _summary_of(self, body: bytes) -> RunSummary:
+        try:
+            return _SUMMARY.decode(body)
+        except msgspec.DecodeError as exc:
+            raise damaged(self._path, f"the summary of a run cannot be understood ({exc})") from exc
+
+    def _forget_what_others_changed(self, connection: sqlite3.Connection) -> None:
+        # The number changes with every commit of another connection: the remembered tails may then be old.
+        ((version,),) = connection.execute("PRAGMA data_version")
+        if version != self._data_version:
+            self._data_version = version
+            self._tails.clear()
+
+    def _tail(self, run_id: RunId) -> Tail:
+        known = self._tails.get(run_id)
+        if known is not None:
+            return known
+        ((last, size_bytes),) = self._rows(
+            "SELECT max(seq), sum(length(body)) FROM events WHERE run_id = ?", (run_id,)
+        )
+        if last is None:
+            return Tail()
+        return Tail(next_seq=last + 1, size_bytes=size_bytes, summary=self.summary(run_id))
+
+    def _stored_line(self, run_id: RunId, seq: int) -> bytes:
+        ((body,),) = self._rows("SELECT body FROM events WHERE run_id = ? AND seq = ?", (run_id, seq))
+        return body
+
+    def _sweep(self) -> None:
+        if self.large_values.stored_bytes():
+            self.large_values.sweep({name for (name,) in self._rows("SELECT DISTINCT name FROM files")})
+
+
+def _insert(connection: sqlite3.Connection, additions: Mapping[RunId, Addition]) -> None:
+    connection.executemany(
+        _INSERT_EVENT,
+        [
+            (run_id, seq, line)
+            for run_id, addition in additions.items()
+            for seq, line in enumerate(addition.lines, addition.before.next_seq)
+        ],
+    )
+    files = [(run_id, file.name) for run_id, addition in additions.items() for file in addition.files]
+    if files:
+        connection.executemany(_INSERT_FILE, files)
+    changed = changed_summaries(additions.values())
+    if changed:
+        connection.executemany(
+            _WRITE_SUMMARY,
+            [
+                (summary.run_id, summary.flow, summary.status, size_bytes, msgspec.json.encode(summary))
+                for summary, size_bytes in changed
+            ],
+        )

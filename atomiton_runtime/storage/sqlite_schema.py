@@ -1,0 +1,77 @@
+"""Brings a SQLite file into the shape the engine expects, or says why it cannot be used."""
+
+import sqlite3
+from pathlib import Path
+
+from atomiton_runtime.errors import StorageError
+from atomiton_runtime.storage.engine import Durability
+from atomiton_runtime.storage.failures import damaged
+
+SCHEMA_VERSION = 1
+"""Kept in the file's `user_version`; a file with a higher one is refused."""
+
+_WAL_LIMIT_BYTES = 16 * 1024 * 1024
+_SYNCHRONOUS: dict[Durability, str] = {"process": "NORMAL", "power": "FULL"}
+_TABLES = """
+CREATE TABLE events (
+    run_id TEXT NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, seq)
+) WITHOUT ROWID;
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, flow TEXT NOT NULL, status TEXT NOT NULL, size_bytes INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX runs_by_flow ON runs (flow, run_id);
+CREATE TABLE files (run_id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run_id, name)) WITHOUT ROWID;
+"""
+
+
+def prepare(connection: sqlite3.Connection, path: Path, durability: Durability) -> None:
+    """Check the file, create the tables where it is new, and set the connection up.
+
+    Raises:
+        StorageError: STORE-004 newer, STORE-005 no store, STORE-006 no locking; the file is then unchanged.
+        sqlite3.Error: SQLite cannot read or write the file.
+    """
+    _check_version(connection, path)
+    # Has an effect on a new file only, before its first table.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    ((mode,),) = connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    if mode != "wal":
+        raise StorageError(
+            "STORE-006",
+            f"the file system of {path} cannot share a store between processes (SQLite's WAL mode is refused)",
+            hint="choose a folder on a local disk with --data",
+        )
+    connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+    _create_tables(connection, path)
+    # Touches each table once: a file that was cut short is found out now.
+    connection.execute("SELECT (SELECT max(run_id) FROM runs), (SELECT max(run_id) FROM events)").fetchall()
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether the file has its tables already."""
+    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+    ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    if version > SCHEMA_VERSION:
+        raise StorageError(
+            "STORE-004",
+            f"the store {path} has schema version {version}; this atomiton knows {SCHEMA_VERSION}",
+            hint="upgrade atomiton, or choose another place with --data",
+        )
+    if version == 0 and tables:
+        raise damaged(path, "it is a database of another program")
+    return version > 0
+
+
+def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
+    # Two processes may meet here: the second waits for the first, and then finds the tables.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not _check_version(connection, path):
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
