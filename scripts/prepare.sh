@@ -30,8 +30,11 @@ prepare() {
     exec 9>&-
 }
 
+# A venv that is ready for the tests is ready for a run too.
 is_prepared() {
-    [ -x .venv/bin/python ] && [ -f "$STAMP-$1" ] && [ "$(cat "$STAMP-$1")" = "$(fingerprint)" ]
+    [ -x .venv/bin/python ] || return 1
+    now=$(fingerprint)
+    [ "$(cat "$STAMP-test" 2>/dev/null)" = "$now" ] || [ "$(cat "$STAMP-$1" 2>/dev/null)" = "$now" ]
 }
 
 # What an installation depends on.
