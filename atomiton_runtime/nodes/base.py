@@ -2,13 +2,14 @@
 
 import abc
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
 from atomiton_runtime.errors import AtomitonError
+from atomiton_runtime.flow.catalogue import Complaint
 from atomiton_runtime.flow.expressions import Scope
 from atomiton_runtime.values import Value
 
@@ -36,6 +37,8 @@ class CancelToken:
     """Tells one attempt to stop. Set by any thread, observed by the node's own."""
 
     def __init__(self) -> None:
+        self.timed_out = False
+        """True: it was told to stop because its time is over, not because somebody cancelled the run."""
         self._event = threading.Event()
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []
@@ -134,6 +137,21 @@ class NodeType(abc.ABC):
         """Return what an execution with these parameters (an instance of `Parameters`) does to the outside."""
         del parameters
         return "pure"
+
+    def may_repeat(self, parameters: Any) -> bool:
+        """Return whether an attempt with these parameters that a crash cut in two may be executed again."""
+        del parameters
+        return self.repeatable
+
+    def complaints(self, parameters: Mapping[str, Any]) -> Sequence[Complaint]:
+        """Return what is wrong with the parameters together; what is wrong with one alone is its type's matter.
+
+        Args:
+            parameters: name -> value, each of its declared type or known later (`scalars.known_later`); asked
+                when a flow is loaded and, with everything rendered, before each execution.
+        """
+        del parameters
+        return ()
 
     @abc.abstractmethod
     def execute(self, parameters: Any, context: NodeContext) -> dict[str, Value]:
