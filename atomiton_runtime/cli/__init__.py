@@ -1,1 +1,1 @@
-"""Is the terminal client: commands that speak to a `Runtime`."""
+"""The terminal client: one module a command, loaded only when it is called."""

@@ -1,0 +1,158 @@
+"""Is the `atomiton` command: its options, the table of its commands, and the border where errors end."""
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import cast
+
+import click
+
+from atomiton_runtime.cli.failures import exit_code, show_error, show_fault, show_usage_error
+from atomiton_runtime.cli.installation import Installation
+from atomiton_runtime.errors import AtomitonError
+
+COMMANDS = {
+    "run": "Run a flow and show its results.",
+    "check": "Show all problems of flow files.",
+    "list": "List the flows of the flows folder.",
+    "history": "List the latest runs.",
+    "show": "Show a run: its nodes, outputs and error.",
+    "logs": "Show what happened in a run, line by line.",
+    "cancel": "End a run, whichever process executes it.",
+    "watch": "Run flows when their files are saved.",
+    "tray": "Put the flows into the tray of the desktop.",
+    "autostart": "Start the tray with the desktop, or not.",
+    "new": "Write a flow file to start from.",
+    "nodes": "List the node types, or describe one.",
+    "schema": "Print the JSON Schema of flow files.",
+}
+"""Command -> its line in the help. The module of a command is loaded when it is called, so the line is here."""
+
+_COMPLETION_VARIABLE = "_ATOMITON_COMPLETE"
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are modules of this package, loaded one by one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load the command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"{__package__}.{cmd_name}")
+        return cast("click.Command", module.command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is an error with "did you mean"."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table without loading a command."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"atomiton {version('atomiton-runtime')}")
+        except PackageNotFoundError:
+            click.echo("atomiton (not installed as a package)")
+        ctx.exit()
+
+
+@click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"max_content_width": 100})
+@click.option("--flows", metavar="DIR", help="The folder of the flow files  [also: ATOMITON_FLOWS].")
+@click.option("--data", metavar="DIR", help="The folder of the runs' store  [also: ATOMITON_DATA].")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+@click.help_option("-h", "--help", help="Show this message and exit.")
+@click.pass_context
+def atomiton(ctx: click.Context, flows: str | None, data: str | None) -> None:
+    """Flows are TOML files: save one, see the result.
+
+    `atomiton new hello` writes a first one, `atomiton run hello` runs it.
+    """
+    ctx.obj = Installation(flows, data)
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Execute a command line and return its exit code; whatever goes wrong is shown here, without a traceback.
+
+    0 done, 1 the run failed, 2 wrong usage or an invalid flow, 3 cancelled, 4 timed out, 5 the store or the
+    runtime is unusable, 130 interrupted; 141 as any program whose reader left (`atomiton list | head -1`).
+    """
+    _make_streams_safe()
+    if _COMPLETION_VARIABLE in os.environ:
+        atomiton.main(prog_name="atomiton")
+    try:
+        return _guarded(list(arguments))
+    except BrokenPipeError:
+        return _reader_left()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _guarded(arguments: list[str]) -> int:
+    installation: Installation | None = None
+    try:
+        with atomiton.make_context("atomiton", arguments) as ctx:
+            installation = Installation(ctx.params["flows"], ctx.params["data"])
+            result: object = atomiton.invoke(ctx)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except click.Abort:
+        return _INTERRUPTED
+    except click.UsageError as exc:
+        show_usage_error(exc)
+        return 2
+    except AtomitonError as exc:
+        show_error(exc)
+        return exit_code(exc)
+    except BrokenPipeError:
+        raise
+    except Exception as exc:  # noqa: BLE001  # the border of the program: a fault becomes a line and a file
+        show_fault(exc, installation.places.data if installation else None)
+        return 5
+
+
+def _reader_left() -> int:
+    # The interpreter flushes its streams at the end; with nobody to read them, it would complain.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    return _BROKEN_PIPE
+
+
+def _make_streams_safe() -> None:
+    """Let a terminal that cannot show a character show its code instead of failing the command."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # pyright: ignore  # a TextIO of a test may not have it

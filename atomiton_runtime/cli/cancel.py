@@ -1,0 +1,65 @@
+"""Is `atomiton cancel`: ends a run, whichever process executes it."""
+
+import time
+
+import click
+
+from atomiton_runtime.cli.failures import error_text
+from atomiton_runtime.cli.installation import Installation, pass_installation
+from atomiton_runtime.cli.options import json_option
+from atomiton_runtime.cli.results import print_json
+from atomiton_runtime.cli.wording import duration, one_line, status
+from atomiton_runtime.control import request
+from atomiton_runtime.errors import RuntimeUnusable, UsageError
+from atomiton_runtime.ids import RunId
+from atomiton_runtime.requests import CancelRun, Refused
+from atomiton_runtime.run.document import RunDocument, document
+from atomiton_runtime.run.events import FINAL_EVENTS, RunQueued
+from atomiton_runtime.runtime import Runtime
+
+_WAIT_S = 30.0
+_LOOK_S = 0.05
+
+
+@click.command()
+@click.argument("run")
+@json_option
+@pass_installation
+def command(installation: Installation, run: str, as_json: bool) -> int:
+    """End RUN, the id of a run, the beginning of one, or `last`, and wait until nothing of it is alive.
+
+    The run may belong to the tray, a `watch` or a `run` in another terminal.
+    """
+    with installation.runtime() as runtime:
+        run_id = runtime.find_run(run)
+        journal = runtime.journal(run_id)
+        first = journal[0]
+        process = first.process if isinstance(first, RunQueued) else ""
+        if isinstance(journal[-1], FINAL_EVENTS):
+            ended = document(journal).status.replace("_", " ")
+            raise UsageError("RUN-002", f"run {run_id} has ended already: {ended}")
+        response = request(runtime.places.data, process, CancelRun(run_id=run_id))
+        if isinstance(response, Refused):
+            for error in response.errors:
+                click.echo(error_text(error), err=True)
+            return 2
+        ended = _await_end(runtime, run_id)
+    if as_json:
+        print_json(ended)
+    else:
+        click.echo(f"{one_line(ended.flow)} {status(ended.status)} after {duration(ended.duration_s)}")
+    return 0
+
+
+def _await_end(runtime: Runtime, run_id: RunId) -> RunDocument:
+    deadline = time.monotonic() + _WAIT_S
+    while time.monotonic() < deadline:
+        journal = runtime.journal(run_id)
+        if isinstance(journal[-1], FINAL_EVENTS):
+            return document(journal)
+        time.sleep(_LOOK_S)
+    raise RuntimeUnusable(
+        "CLI-015",
+        f"run {run_id} was told to end but has not ended within {_WAIT_S:.0f} s",
+        hint="`atomiton logs RUN --follow` shows what it still does",
+    )

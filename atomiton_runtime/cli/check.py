@@ -1,0 +1,80 @@
+"""Is `atomiton check`: all problems of flow files."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from atomiton_runtime.cli.failures import problem_text
+from atomiton_runtime.cli.installation import Installation, pass_installation
+from atomiton_runtime.cli.options import json_option
+from atomiton_runtime.cli.results import print_json
+from atomiton_runtime.cli.wording import counted
+from atomiton_runtime.errors import UsageError
+from atomiton_runtime.flow.problems import FlowInvalid, Problem
+from atomiton_runtime.runtime import Runtime
+
+_INVALID = 2
+
+
+class CheckDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What `check --json` prints."""
+
+    flows: int
+    """How many files were checked."""
+    problems: tuple[Problem, ...]
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH ...]")
+@json_option
+@pass_installation
+def command(installation: Installation, paths: Sequence[str], as_json: bool) -> int:
+    """Show all problems of flow files: of PATHs (files, folders or ids of flows), or of the flows folder.
+
+    The problems are the result, so they go to stdout, as a compiler would write them; the summary goes to
+    stderr. Exits 2 if there is a problem. Nothing is run, and no store is opened.
+    """
+    problems: list[Problem] = []
+    flows = 0
+    with installation.runtime(storage="memory:") as runtime:
+        for reference in _references(paths, installation.places.flows):
+            flows += 1
+            problems += _problems(runtime, reference)
+    if as_json:
+        print_json(CheckDocument(flows=flows, problems=tuple(problems)))
+    else:
+        for problem in problems:
+            click.echo(problem_text(problem))
+        summary = f"{counted(flows, 'flow')}, {counted(len(problems), 'problem')}"
+        click.echo(click.style(summary, fg="red" if problems else "green"), err=True)
+    return _INVALID if problems else 0
+
+
+def _problems(runtime: Runtime, reference: str) -> Sequence[Problem]:
+    try:
+        runtime.flow(reference)
+    except FlowInvalid as exc:
+        return exc.problems
+    return ()
+
+
+def _references(paths: Sequence[str], flows: Path) -> Iterator[str]:
+    """Yield what names a flow: files as they are, the flow files of folders, ids.
+
+    Raises:
+        UsageError: a folder, or the flows folder itself, is not there (CLI-014).
+    """
+    for text in paths or [str(flows)]:
+        path = Path(text).expanduser()
+        if path.is_dir():
+            yield from (str(file) for file in sorted(path.glob("*.toml")) if not file.name.startswith("."))
+        elif not paths:
+            raise UsageError(
+                "CLI-014",
+                f"there is no flows folder {flows}",
+                hint="`atomiton new hello` makes it, with a first flow",
+            )
+        else:
+            yield text

@@ -1,0 +1,19 @@
+"""Lists the codes of what can go wrong between a user's terminal and the runtime."""
+
+CODES: dict[str, str] = {
+    "CLI-001": "the command line cannot be understood",
+    "CLI-002": "a value does not fit the flow's variable",
+    "CLI-003": "the flow has no such variable",
+    "CLI-004": "a variable without a default was not set",
+    "CLI-010": "the file exists already and is not overwritten",
+    "CLI-011": "the name cannot be the name of a flow file",
+    "CLI-012": "the file cannot be written",
+    "CLI-013": "there is no such node type",
+    "CLI-014": "there is nothing to check at this path",
+    "CLI-015": "the run was told to end but has not ended yet",
+    "CLI-020": "the process that executes the run does not answer",
+    "CLI-021": "a request between two processes cannot be understood",
+    "CLI-022": "a request between two processes failed inside the runtime",
+    "CLI-023": "this process cannot be reached by other processes",
+    "CLI-099": "a fault of atomiton itself",
+}

@@ -1,0 +1,131 @@
+"""Shows what went wrong, as a compiler would: place, code, message, source line, caret, hint; never a traceback."""
+
+import os
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from atomiton_runtime.cli import table
+from atomiton_runtime.cli.wording import dim, harmless, one_line
+from atomiton_runtime.errors import AtomitonError, ErrorInfo, UsageError, Where
+
+if TYPE_CHECKING:
+    # Describes arguments only; a help text is shown without loading the model of flows.
+    from atomiton_runtime.flow.problems import Problem
+
+_INTERNAL = "CLI-099"
+_EXCERPT_CELLS = 100
+_LOG_LIMIT_BYTES = 1024 * 1024
+
+
+def exit_code(error: AtomitonError) -> int:
+    """Return the exit code for an error that ends a command: 2 for the user's, 5 for the store's or the runtime's."""
+    return 2 if isinstance(error, UsageError) else 5
+
+
+def show_error(error: AtomitonError) -> None:
+    """Print the error, or all problems of an invalid flow, to stderr."""
+    problems: Sequence[Problem] = getattr(error, "problems", ())
+    if problems:
+        for problem in problems:
+            click.echo(problem_text(problem), err=True)
+        return
+    click.echo(error_text(error.info()), err=True)
+
+
+def show_usage_error(error: click.UsageError) -> None:
+    """Print what click says against the command line, in the form of our own errors."""
+    message, hint = error.message, None
+    possibilities: Sequence[str] = getattr(error, "possibilities", None) or ()
+    if possibilities:
+        hint = f"did you mean {' or '.join(possibilities)}?"
+    elif error.ctx is not None:
+        hint = f"`{error.ctx.command_path} --help` shows what there is"
+    if not hasattr(error, "possibilities"):
+        message = error.format_message()
+    code = "CLI-002" if isinstance(error, click.BadParameter) else "CLI-001"
+    message = message.rstrip(".").replace("'", "`")
+    click.echo(error_text(ErrorInfo(code, message[:1].lower() + message[1:], hint=hint)), err=True)
+
+
+def show_fault(fault: Exception, data: Path | None) -> None:
+    """Print one line about a fault of atomiton itself to stderr, and keep the rest in a file for the report."""
+    kept = _keep(fault, data)
+    hint = "please report it, with " + (f"the file {kept}" if kept else "what you did")
+    message = one_line(f"a fault of atomiton itself: {type(fault).__name__}: {fault}")
+    click.echo(error_text(ErrorInfo(_INTERNAL, message, hint=hint)), err=True)
+
+
+def error_text(error: ErrorInfo) -> str:
+    """Return an error as lines: place, code and message first, then node and hint."""
+    lines = [_headline(error.where, error.code, error.message)]
+    if error.node:
+        lines.append(f"  {dim('node:')} {one_line(error.node)}")
+    if error.hint:
+        lines.append(f"  {dim('hint:')} {harmless(error.hint)}")
+    return "\n".join(lines)
+
+
+def problem_text(problem: "Problem") -> str:
+    """Return a problem of a flow file as lines: headline, source line, caret, hint."""
+    where = Where(problem.file, problem.line, problem.column)
+    lines = [_headline(where, problem.code, problem.message)]
+    if problem.source_line.strip():
+        lines += _excerpt(problem)
+    if problem.hint:
+        lines.append(f"  {dim('hint:')} {harmless(problem.hint)}")
+    return "\n".join(lines)
+
+
+def _headline(where: Where | None, code: str, message: str) -> str:
+    place = click.style(f"{_nearby(where.file)}:{where.line}:{where.column}: ", bold=True) if where else ""
+    return f"{place}{click.style(f'error[{code}]:', fg='red', bold=True)} {harmless(message)}"
+
+
+def _nearby(path: str) -> str:
+    """Return the path as the user would type it: relative if it is below the current folder."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return path
+
+
+def _excerpt(problem: "Problem") -> list[str]:
+    """Return the source line with a caret below; of a long line, what is around the place."""
+    column = max(problem.column - 1, 0)
+    start = max(column - _EXCERPT_CELLS // 2, 0) if len(problem.source_line) > _EXCERPT_CELLS else 0
+    shown = problem.source_line[start : start + _EXCERPT_CELLS].rstrip()
+    before = _printable(shown[: column - start])
+    marked = shown[column - start : column - start + max(problem.width, 1)]
+    number = str(problem.line)
+    margin = " " * len(number)
+    carets = "^" * max(table.width(_printable(marked)), 1)
+    return [
+        f"  {dim(f'{margin} |')}",
+        f"  {dim(f'{number} |')} {_printable(shown)}",
+        f"  {dim(f'{margin} |')} {' ' * table.width(before)}{click.style(carets, fg='red', bold=True)}",
+    ]
+
+
+def _printable(source: str) -> str:
+    return harmless(source.replace("\t", "    "))
+
+
+def _keep(fault: Exception, data: Path | None) -> Path | None:
+    if data is None:
+        return None
+    path = data / "logs" / "faults.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        too_long = path.exists() and path.stat().st_size > _LOG_LIMIT_BYTES
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if too_long else os.O_APPEND)
+        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n")
+            log.writelines(traceback.format_exception(fault))
+    except OSError:
+        return None
+    return path

@@ -1,0 +1,112 @@
+"""Follows a run from its start to its end, and makes a signal cancel it."""
+
+import contextlib
+import os
+import queue
+import signal
+import sys
+from collections.abc import Generator
+from types import FrameType
+from typing import Protocol
+
+from atomiton_runtime.requests import RunFlow
+from atomiton_runtime.run.document import RunDocument
+from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent
+from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.runtime import Runtime
+
+INTERRUPTED = 130
+EXIT_CODES = {"succeeded": 0, "failed": 1, "cancelled": 3, "timed_out": 4, "interrupted": INTERRUPTED}
+"""Status of a run -> exit code of the command that executed it."""
+
+_TICK_S = 0.1
+_RESULT_TIMEOUT_S = 10.0
+_HURRIED_STOP_S = 1.0
+_PATIENT_SIGNALS = 2
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Display(Protocol):
+    """Shows a run while it goes on."""
+
+    def event(self, event: RunEvent) -> None:
+        """Take the next event of the run."""
+        ...
+
+    def tick(self) -> None:
+        """Take notice that a tenth of a second passed without an event."""
+        ...
+
+    def cancelling(self, times: int) -> None:
+        """Take notice that the user wants the run to end, and has said so this often."""
+        ...
+
+    def close(self) -> None:
+        """Leave the screen; called in any case, possibly twice."""
+        ...
+
+
+def execute(runtime: Runtime, request: RunFlow, display: Display) -> tuple[RunDocument, int]:
+    """Run a flow to its end and return its document and the exit code.
+
+    The first SIGINT, SIGTERM or SIGHUP cancels the run, the second one its clean-up as well, and the end is awaited;
+    a third one gives the runtime a second and ends this process. Must be called in the main thread.
+    """
+    inbox: queue.SimpleQueue[RunEvent | Notice | signal.Signals] = queue.SimpleQueue()
+    unsubscribe = runtime.subscribe(inbox.put)
+    try:
+        with signals_into(inbox):
+            run = runtime.start_run(request)
+            signals: list[signal.Signals] = []
+            while True:
+                try:
+                    item = inbox.get(timeout=_TICK_S)
+                except queue.Empty:
+                    display.tick()
+                    if run.done:
+                        break
+                    continue
+                if isinstance(item, signal.Signals):
+                    signals.append(item)
+                    if len(signals) > _PATIENT_SIGNALS:
+                        _leave(runtime, display, signals[0])
+                    display.cancelling(len(signals))
+                    run.cancel()
+                elif isinstance(item, Event) and item.run_id == run.id:
+                    display.event(item)
+                    if isinstance(item, FINAL_EVENTS):
+                        break
+    finally:
+        unsubscribe()
+        display.close()
+    document = run.result(timeout_s=_RESULT_TIMEOUT_S)
+    code = EXIT_CODES[document.status]
+    return document, INTERRUPTED if signals[:1] == [signal.SIGINT] else code
+
+
+@contextlib.contextmanager
+def signals_into(inbox: "queue.SimpleQueue[RunEvent | Notice | signal.Signals]") -> Generator[None]:
+    """Put SIGINT, SIGTERM and SIGHUP into `inbox` instead of ending the process.
+
+    `SimpleQueue.put` is made for signal handlers; a handler that called the runtime could meet a lock that the
+    interrupted code holds.
+    """
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        inbox.put(signal.Signals(number))
+
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(runtime: Runtime, display: Display, number: signal.Signals) -> None:
+    display.close()
+    with contextlib.suppress(Exception):
+        runtime.stop(timeout_s=_HURRIED_STOP_S)
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    os._exit(INTERRUPTED if number is signal.SIGINT else EXIT_CODES["cancelled"])

@@ -1,0 +1,146 @@
+"""Tells an event or a notice as lines for people: in `logs`, and in `watch`."""
+
+from datetime import datetime
+
+import click
+import msgspec
+
+from atomiton_runtime.cli.failures import error_text, problem_text
+from atomiton_runtime.cli.wording import counted, dim, duration, harmless, one_line, status
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.run import events as ev
+from atomiton_runtime.run import notices
+from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.values import decode, preview
+
+_PREVIEW_CHARS = 100
+_TEXT_PORTS = ("stdout", "stderr")
+
+
+def event_lines(event: RunEvent) -> list[str]:
+    """Return what happened, with the texts that programs printed and with errors whole."""
+    head, *rest = _told(event)
+    return [f"{_clock(event.at)}  {head}", *(f"    {line}" for line in rest)]
+
+
+def notice_lines(notice: Notice, at: datetime) -> list[str]:
+    """Return what became known about a flow or the runtime, with all problems of a broken file."""
+    match notice:
+        case notices.FlowLoaded():
+            told = [f"{_flow(notice.flow)} {click.style('loaded', fg='green')}"]
+        case notices.FlowBroken():
+            problems = click.style(counted(len(notice.problems), "problem"), fg="red")
+            older = "; its last valid version stays runnable" if notice.runnable else ""
+            told = [f"{_flow(notice.flow)} has {problems}{older}"]
+            told += [line for problem in notice.problems for line in problem_text(problem).split("\n")]
+        case notices.FlowRemoved():
+            told = [f"{_flow(notice.flow)} {click.style('removed', fg='yellow')}"]
+        case notices.NoticeRaised():
+            told = error_text(notice.error).split("\n")
+    return [f"{_clock(at)}  {told[0]}", *(f"    {line}" for line in told[1:])]
+
+
+def run_line(event: RunEvent, flow: str) -> list[str]:
+    """Return the beginning or the end of a run as lines that name its flow; nothing for another event."""
+    match event:
+        case ev.RunStarted():
+            told = [f"{_flow(flow)} {status('running')}  {dim(event.run_id)}"]
+        case ev.RunSucceeded():
+            told = [f"{_flow(flow)} {status('succeeded')} in {duration(event.duration_s)}"]
+        case ev.RunFailed() | ev.RunCancelled() | ev.RunTimedOut() | ev.RunInterrupted():
+            word = ENDS[type(event)]
+            told = [f"{_flow(flow)} {status(word)} after {duration(event.duration_s)}"]
+            told += _error(event.error) if word != "cancelled" else []
+        case _:
+            return []
+    return [f"{_clock(event.at)}  {told[0]}", *(f"    {line}" for line in told[1:])]
+
+
+ENDS: dict[type[RunEvent], str] = {
+    ev.RunSucceeded: "succeeded",
+    ev.RunFailed: "failed",
+    ev.RunCancelled: "cancelled",
+    ev.RunTimedOut: "timed_out",
+    ev.RunInterrupted: "interrupted",
+}
+"""Final event -> the status of the run."""
+
+
+def _told(event: RunEvent) -> list[str]:
+    match event:
+        case ev.RunQueued():
+            return [f"{_flow(event.flow)} queued by {event.trigger}", *_variables(event)]
+        case ev.RunStarted():
+            return ["run started"]
+        case ev.NodeStarted():
+            again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+            return [f"{_node(event.node)} {status('running')}{again}"]
+        case ev.NodeSucceeded():
+            return [
+                f"{_node(event.node)} {status('succeeded')} in {duration(event.duration_s)}",
+                *_outputs(event),
+            ]
+        case ev.NodeRetrying():
+            head = f"{_node(event.node)} attempt {event.attempt} failed, again in {duration(event.delay_s)}"
+            return [head, *_error(event.error)]
+        case ev.NodeFailed():
+            handled = ", and that is handled" if event.handled else ""
+            head = f"{_node(event.node)} {status('failed')} after {duration(event.duration_s)}{handled}"
+            return [head, *_error(event.error)]
+        case ev.NodeSkipped():
+            return [f"{_node(event.node)} {status('skipped')}: {one_line(event.reason)}"]
+        case ev.NodeCancelled():
+            when = f" after {duration(event.duration_s)}" if event.attempt else " before it began"
+            return [f"{_node(event.node)} {status('cancelled')}{when}"]
+        case ev.RunCancelRequested():
+            return [f"run told to end: {event.reason}"]
+        case ev.RunSucceeded():
+            return [f"run {status('succeeded')} in {duration(event.duration_s)}"]
+        case ev.RunFailed() | ev.RunCancelled() | ev.RunTimedOut() | ev.RunInterrupted():
+            return [
+                f"run {status(ENDS[type(event)])} after {duration(event.duration_s)}",
+                *_error(event.error),
+            ]
+
+
+def _variables(event: ev.RunQueued) -> list[str]:
+    return [
+        dim(f"vars.{name} = {one_line(preview(value, _PREVIEW_CHARS))}")
+        for name, value in event.variables.items()
+    ]
+
+
+def _outputs(event: ev.NodeSucceeded) -> list[str]:
+    """Return what programs printed, whole; of the other outputs the first one's beginning."""
+    texts = [port for port in _TEXT_PORTS if port in event.outputs]
+    if texts:
+        return [line for port in texts for line in _text(port, event.outputs[port])]
+    for port, raw in event.outputs.items():
+        value = one_line(preview(msgspec.json.decode(raw), _PREVIEW_CHARS))
+        return [dim(f"{port} = {value}")]
+    return []
+
+
+def _text(port: str, raw: msgspec.Raw) -> list[str]:
+    value = decode(raw)
+    if not isinstance(value, str):
+        return [dim(f"{port} = {one_line(preview(value, _PREVIEW_CHARS))}")]
+    mark = click.style("!", fg="yellow") if port == "stderr" else dim("|")
+    return [f"{mark} {line}" for line in harmless(value).splitlines()]
+
+
+def _error(error: ErrorInfo) -> list[str]:
+    return error_text(error).split("\n")
+
+
+def _flow(flow: str) -> str:
+    return click.style(one_line(flow), bold=True)
+
+
+def _node(node: str) -> str:
+    return click.style(one_line(node), bold=True)
+
+
+def _clock(at: datetime) -> str:
+    return dim(f"{at.astimezone():%H:%M:%S.%f}"[:-3])

@@ -1,0 +1,133 @@
+"""Is `atomiton run`: runs a flow, with flags made from its variables."""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from atomiton_runtime.cli import flags
+from atomiton_runtime.cli.failures import error_text
+from atomiton_runtime.cli.following import Display, execute
+from atomiton_runtime.cli.installation import Installation, pass_installation
+from atomiton_runtime.cli.progress import LiveProgress, Silence
+from atomiton_runtime.cli.results import print_json, print_results
+from atomiton_runtime.flow.model import Flow
+from atomiton_runtime.requests import RunFlow
+from atomiton_runtime.run.document import RunDocument
+from atomiton_runtime.runtime import Runtime
+
+_FLOW = "atomiton.flow"
+_RUNTIME = "atomiton.runtime"
+
+
+class _RunCommand(click.Command):
+    """A command whose flags depend on its first argument."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Load the flow first, so that its variables are flags and part of the help."""
+        reference = _flow_argument(args)
+        if reference is not None and not ctx.resilient_parsing:
+            installation = ctx.ensure_object(Installation)
+            runtime = ctx.with_resource(installation.runtime())
+            ctx.meta[_RUNTIME] = runtime
+            ctx.meta[_FLOW] = runtime.flow(reference)
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the flags of the command, then those of the flow."""
+        own = super().get_params(ctx)
+        flow: Flow | None = ctx.meta.get(_FLOW)
+        if flow is None:
+            return own
+        taken = [name for parameter in own for name in (*parameter.opts, *parameter.secondary_opts)]
+        return [*own, *flags.options(flow.variables, taken)]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the flow's variables in a section of their own."""
+        own: list[tuple[str, str]] = []
+        variables: list[tuple[str, str]] = []
+        known = {id(parameter) for parameter in super().get_params(ctx)}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                (own if id(parameter) in known else variables).append(record)
+        if variables:
+            with formatter.section("Variables"):
+                formatter.write_dl(variables)
+        with formatter.section("Options"):
+            formatter.write_dl(own)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Describe the flow, if one was named, instead of the command."""
+        flow: Flow | None = ctx.meta.get(_FLOW)
+        if flow is None:
+            super().format_help_text(ctx, formatter)
+            return
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(f"{flow.name}: {flow.description}" if flow.description else flow.name)
+
+
+@click.command(cls=_RunCommand, options_metavar="[--NAME VALUE ...] [OPTIONS]")
+@click.argument("flow")
+@click.option("--var", multiple=True, metavar="NAME=VALUE", help="Set a variable, whatever its name is.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as a JSON document.")
+@pass_installation
+@click.pass_context
+def command(
+    ctx: click.Context, _installation: Installation, flow: str, var: Sequence[str], as_json: bool
+) -> int:
+    """Run FLOW, the id of a flow or the path of its file, and print its results.
+
+    The variables of the flow are flags: `atomiton run FLOW --help` lists them. Results go to stdout,
+    everything else to stderr. Ctrl-C cancels the run.
+
+    Exit codes: 0 succeeded, 1 failed, 2 wrong usage or an invalid flow, 3 cancelled, 4 timed out, 5 the
+    store or the runtime is unusable, 130 interrupted.
+    """
+    runtime: Runtime = ctx.meta[_RUNTIME]
+    loaded: Flow = ctx.meta[_FLOW]
+    variables = flags.given_values(ctx, loaded.variables, var)
+    lacking = flags.missing(loaded.variables, variables)
+    if lacking is not None:
+        raise lacking
+    display = _display(loaded, as_json=as_json)
+    document, code = execute(runtime, RunFlow(flow=flow, variables=variables, trigger="cli"), display)
+    _show(document, loaded, display, as_json=as_json)
+    return code
+
+
+def _show(document: RunDocument, flow: Flow, display: Display, *, as_json: bool) -> None:
+    with contextlib.suppress(OSError):  # a closed terminal must not change the exit code
+        if isinstance(display, LiveProgress):
+            display.finish(document.status, document.duration_s, document.error)
+        elif document.error is not None:
+            click.echo(error_text(document.error), err=True)
+    if as_json:
+        print_json(document)
+    elif document.status == "succeeded":
+        print_results(document.outputs, len(flow.sinks))
+
+
+def _display(flow: Flow, *, as_json: bool) -> Display:
+    # A document on the same terminal would be torn apart by the progress.
+    if sys.stderr.isatty() and not (as_json and sys.stdout.isatty()):
+        return LiveProgress(flow.name)
+    return Silence()
+
+
+def _flow_argument(args: Sequence[str]) -> str | None:
+    """Return the flow's place in the command line: the first word that is no option of the command itself."""
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            return next(words, None)
+        if word == "--var":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+        elif word not in ("--json", "--help", "-h") and not word.startswith("--var="):
+            # A flag of a flow that is not named yet: its value cannot be told from the flow.
+            return None
+    return None

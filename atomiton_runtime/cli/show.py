@@ -1,0 +1,74 @@
+"""Is `atomiton show`: one run, whole."""
+
+import click
+
+from atomiton_runtime.cli import table, wording
+from atomiton_runtime.cli.failures import error_text
+from atomiton_runtime.cli.installation import Installation, pass_installation
+from atomiton_runtime.cli.options import json_option
+from atomiton_runtime.cli.results import print_json
+from atomiton_runtime.run.document import NodeDocument, RunDocument
+from atomiton_runtime.values import Value, preview
+
+_PREVIEW_CHARS = 200
+
+
+@click.command()
+@click.argument("run")
+@json_option
+@pass_installation
+def command(installation: Installation, run: str, as_json: bool) -> None:
+    """Show RUN, the id of a run, the beginning of one, or `last`: its nodes, outputs and error."""
+    with installation.runtime() as runtime:
+        document = runtime.show(runtime.find_run(run))
+    if as_json:
+        print_json(document)
+        return
+    for line in _lines(document):
+        click.echo(line)
+
+
+def _lines(run: RunDocument) -> list[str]:
+    lines = [
+        f"{click.style(wording.one_line(run.flow), bold=True)} {wording.status(run.status)}"
+        + (f" in {wording.duration(run.duration_s)}" if run.duration_s is not None else ""),
+        *table.lines(
+            [
+                (wording.dim("run"), run.run_id),
+                (wording.dim("started"), f"{wording.local_time(run.started_at)} by {run.trigger}"),
+                *((wording.dim(f"vars.{name}"), _value(value)) for name, value in run.variables.items()),
+            ],
+            indent="  ",
+        ),
+        "",
+        *table.lines(
+            [_node(node, state) for node, state in run.nodes.items()],
+            heads=("NODE", "STATUS", "TOOK", "ATTEMPTS", ""),
+        ),
+    ]
+    outputs = [
+        (f"{wording.one_line(node)}.{port}", _value(value))
+        for node, ports in run.outputs.items()
+        for port, value in ports.items()
+    ]
+    if outputs:
+        lines += ["", *table.lines(outputs, heads=("OUTPUT", "VALUE"))]
+    if run.error is not None:
+        lines += ["", error_text(run.error)]
+    return lines
+
+
+def _node(node: str, state: NodeDocument) -> tuple[str, ...]:
+    error = f"{state.error.code} {wording.one_line(state.error.message)}" if state.error else ""
+    attempts = str(state.attempts) if state.attempts else ""
+    return (
+        wording.one_line(node),
+        wording.status(state.status),
+        wording.duration(state.duration_s),
+        attempts,
+        error,
+    )
+
+
+def _value(value: Value) -> str:
+    return wording.one_line(preview(value, _PREVIEW_CHARS))

@@ -1,0 +1,72 @@
+"""Is `atomiton watch`: runs flows when their files are saved, in the foreground."""
+
+import queue
+import signal
+from datetime import UTC, datetime
+
+import click
+
+from atomiton_runtime.cli.following import signals_into
+from atomiton_runtime.cli.installation import Installation, pass_installation
+from atomiton_runtime.cli.journal import notice_lines, run_line
+from atomiton_runtime.cli.wording import counted, dim
+from atomiton_runtime.ids import RunId
+from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent, RunQueued
+from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.runtime import Runtime
+
+_INTERRUPTED = 130
+_LOOK_S = 0.5
+
+
+@click.command()
+@pass_installation
+def command(installation: Installation) -> int:
+    """Run the flows of the flows folder when their files are saved, until Ctrl-C or SIGTERM.
+
+    What happens goes to stdout, a line each. SIGTERM is the normal end and exits 0; Ctrl-C exits 130.
+    """
+    happened: queue.SimpleQueue[RunEvent | Notice | signal.Signals] = queue.SimpleQueue()
+    runtime = installation.runtime(watch=True)
+    unsubscribe = None
+    with signals_into(happened):
+        try:
+            runtime.start()
+            unsubscribe = runtime.subscribe(happened.put)
+            _greet(runtime)
+            number = _tell(happened)
+        finally:
+            if unsubscribe is not None:
+                unsubscribe()
+            runtime.stop()
+    return _INTERRUPTED if number is signal.SIGINT else 0
+
+
+def _greet(runtime: Runtime) -> None:
+    entries = runtime.flows()
+    broken = [entry for entry in entries if entry.problems]
+    problems = f", {len(broken)} of them with problems" if broken else ""
+    click.echo(f"watching {runtime.places.flows}: {counted(len(entries), 'flow')}{problems}")
+    click.echo(dim("save a flow's file to run it; Ctrl-C ends the watch"))
+
+
+def _tell(happened: "queue.SimpleQueue[RunEvent | Notice | signal.Signals]") -> signal.Signals:
+    """Print what happens until a signal comes; return it."""
+    flows: dict[RunId, str] = {}
+    while True:
+        try:
+            fact = happened.get(timeout=_LOOK_S)
+        except queue.Empty:
+            continue
+        if isinstance(fact, signal.Signals):
+            return fact
+        if not isinstance(fact, Event):
+            lines = notice_lines(fact, datetime.now(UTC))
+        else:
+            if isinstance(fact, RunQueued):
+                flows[fact.run_id] = fact.flow
+            lines = run_line(fact, flows.get(fact.run_id, fact.run_id))
+            if isinstance(fact, FINAL_EVENTS):
+                flows.pop(fact.run_id, None)
+        for line in lines:
+            click.echo(line)

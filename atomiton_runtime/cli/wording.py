@@ -1,0 +1,88 @@
+"""Puts durations, times, states and foreign texts into words that are safe to print."""
+
+import unicodedata
+from datetime import datetime, timedelta
+from functools import partial
+
+import click
+
+STATUS_COLORS = {
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "interrupted": "red",
+    "cancelled": "yellow",
+    "skipped": "yellow",
+    "running": "cyan",
+    "queued": "cyan",
+    "reused": "blue",
+    "pending": "white",
+}
+"""Run or node status -> the colour of its word."""
+
+dim = partial(click.style, dim=True)
+
+
+def status(word: str) -> str:
+    """Return the status as a coloured word; click drops the colour where nobody can see it."""
+    return click.style(word.replace("_", " "), fg=STATUS_COLORS.get(word))
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time, e.g. `4 ms`, `1.2 s`, `3 min 5 s`, `2 h 10 min`; empty for None."""
+    if seconds is None:
+        return ""
+    if seconds < 0.9995:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def local_time(at: datetime) -> str:
+    """Return the moment in this machine's time zone, to the second."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def time_ago(at: datetime, now: datetime) -> str:
+    """Return how long ago `at` was; a date where that is clearer."""
+    passed = now - at
+    if passed < timedelta(seconds=-60) or passed >= timedelta(days=7):
+        return f"{at.astimezone():%Y-%m-%d}"
+    if passed < timedelta(minutes=1):
+        return "just now"
+    if passed < timedelta(hours=1):
+        return f"{passed // timedelta(minutes=1)} min ago"
+    if passed < timedelta(days=1):
+        return f"{passed // timedelta(hours=1)} h ago"
+    return counted(passed // timedelta(days=1), "day") + " ago"
+
+
+def counted(count: int, one: str) -> str:
+    """Return `1 flow` or `3 flows`."""
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"
+
+
+def harmless(text: str) -> str:
+    """Return `text` with its control characters (but line ends and tabs) made visible.
+
+    Names, messages and outputs come from files and programs; an escape sequence among them must not steer the
+    terminal of the reader.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char in "\n\t" or not _steers(char) else repr(char)[1:-1] for char in text)
+
+
+def _steers(char: str) -> bool:
+    # Cc: control characters. Cf holds those that turn the direction of writing; joiners of letters stay.
+    category = unicodedata.category(char)
+    return category in ("Cc", "Cs") or (category == "Cf" and char not in "\u200c\u200d\u00ad")
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line, with its control characters made visible."""
+    return harmless(" ".join(text.split()))
