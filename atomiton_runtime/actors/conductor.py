@@ -1,7 +1,7 @@
 """Owns the state of every run: each message becomes a decision, its events and its effects."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 import msgspec
@@ -30,7 +30,12 @@ from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import RunId, new_run_id
 from atomiton_runtime.run.decide import Abort, Begin, Cancel, Execute, Given, SetTimer, Stop, decide
-from atomiton_runtime.run.events import FINAL_EVENTS
+from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent
+
+GATHER_S = 0.002
+"""How long an event may wait for others before it goes to the keeper. Waking another thread for each event costs
+more than deciding it; nobody is told of an event before it is kept, so nobody sees the difference."""
+GATHER_EVENTS = 128
 
 
 class ConductorBook:
@@ -44,6 +49,8 @@ class ConductorBook:
         self.queues: dict[str, dict[RunId, Waiting]] = {}
         """Path of a flow -> the runs that wait for it, oldest first."""
         self.workers = workers
+        self.unsent: list[RunEvent] = []
+        """Events on their way to the keeper: they go together, as one message."""
         self.ended: Callable[[], None] | None = None
         """Once set, no run is accepted any more; called when none is left."""
 
@@ -146,7 +153,9 @@ class Conductor(GuardedActor[ConductorMessage]):
     def _keep(self, request: StartRun) -> None:
         run = ActiveRun(request, self._clock.now(), self._process)
         self._book.runs[request.run_id] = run
-        self._keeper.tell(Append(events=(run.first,)))
+        self._book.unsent.append(run.first)
+        # At once: whoever asked for the run may ask for its journal next.
+        self._send_events()
 
     def _begin(self, run_id: RunId) -> None:
         self._book.runs[run_id].began = time.monotonic()
@@ -171,9 +180,23 @@ class Conductor(GuardedActor[ConductorMessage]):
                 case SetTimer():
                     self._wake_by(run.set_timer(effect))
         if decision.events:
-            self._keeper.tell(Append(events=tuple(decision.events), then=tuple(waiting)))
+            self._journal(decision.events, tuple(waiting))
             if isinstance(decision.events[-1], FINAL_EVENTS):
                 self._leave(run)
+
+    def _journal(self, events: Sequence[RunEvent], waiting: tuple[tuple[Order, ExecuteNode], ...]) -> None:
+        """Send events to the keeper: now where somebody waits for their being kept, else gathered."""
+        unsent = self._book.unsent
+        unsent.extend(events)
+        if waiting or len(unsent) >= GATHER_EVENTS or isinstance(events[-1], FINAL_EVENTS):
+            self._send_events(waiting)
+        else:
+            self._wake_by(time.monotonic() + GATHER_S)
+
+    def _send_events(self, waiting: tuple[tuple[Order, ExecuteNode], ...] = ()) -> None:
+        events = tuple(self._book.unsent)
+        self._book.unsent.clear()
+        self._keeper.tell(Append(events=events, then=waiting))
 
     def _send(self, order: ExecuteNode, waiting: list[tuple[Order, ExecuteNode]]) -> None:
         """Give the order to a node execution; that of a node that writes goes by way of the keeper.
@@ -191,7 +214,7 @@ class Conductor(GuardedActor[ConductorMessage]):
     def _take_back(self, worker: int) -> None:
         waited = self._book.workers.is_idle(worker)
         if waited is not None:
-            self._keeper.tell(Append(events=(), then=(waited,)))
+            self._send_events((waited,))
 
     def _leave(self, run: ActiveRun) -> None:
         """Forget a run that has ended, and let the next one of its flow begin."""
@@ -220,6 +243,8 @@ class Conductor(GuardedActor[ConductorMessage]):
 
     def _ring(self) -> None:
         """Give every run the timers that are due, and set the deadline to the next one."""
+        if self._book.unsent:
+            self._send_events()
         now = time.monotonic()
         for run_id, run in tuple(self._book.runs.items()):
             for timer in run.take_due(now):

@@ -34,46 +34,54 @@ class NodeCancelledError(Exception):
 
 
 class CancelToken:
-    """Tells one attempt to stop. Set by any thread, observed by the node's own."""
+    """Tells one attempt to stop. Set by any thread, observed by the node's own.
+
+    There is one for each attempt, so it is made of two plain fields; only who waits on it pays for an event.
+    """
+
+    __slots__ = ("_callbacks", "cancelled", "timed_out")
 
     def __init__(self) -> None:
+        self.cancelled = False
+        """Whether the attempt was told to stop; never False again. Set by `cancel` only."""
         self.timed_out = False
         """True: it was told to stop because its time is over, not because somebody cancelled the run."""
-        self._event = threading.Event()
-        self._lock = threading.Lock()
-        self._callbacks: list[Callable[[], None]] = []
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the attempt was told to stop."""
-        return self._event.is_set()
+        self._callbacks: list[Callable[[], None]] | None = None
 
     def cancel(self) -> None:
         """Tell the attempt to stop; returns at once, a second call changes nothing."""
-        with self._lock:
-            if self._event.is_set():
+        with _token_lock:
+            if self.cancelled:
                 return
-            self._event.set()
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
+            self.cancelled = True
+            callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
             callback()
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """Call `callback` in the cancelling thread (or now, if it is too late): it only wakes, never works."""
-        with self._lock:
-            if not self._event.is_set():
-                self._callbacks.append(callback)
+        with _token_lock:
+            if not self.cancelled:
+                self._callbacks = [*(self._callbacks or ()), callback]
                 return
         callback()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait at most `timeout_s` seconds; return whether the attempt was told to stop."""
-        return self._event.wait(timeout_s)
+        if not self.cancelled:
+            told = threading.Event()
+            self.on_cancel(told.set)
+            told.wait(timeout_s)
+        return self.cancelled
 
     def raise_if_cancelled(self) -> None:
         """Raise `NodeCancelledError` if the attempt was told to stop."""
-        if self._event.is_set():
+        if self.cancelled:
             raise NodeCancelledError
+
+
+_token_lock = threading.Lock()
+"""Of all tokens together: it is held for a few instructions, and seldom."""
 
 
 class NodeContext(msgspec.Struct, frozen=True, kw_only=True):
