@@ -12,4 +12,5 @@ CODES: dict[str, str] = {
     "TRAY-009": "A file or folder could not be opened on the desktop.",
     "TRAY-010": "Another tray runs for this data folder.",
     "TRAY-011": "A flow needs variables that have no default: the tray cannot ask for them.",
+    "TRAY-012": "The data folder cannot be used.",
 }

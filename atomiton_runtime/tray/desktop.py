@@ -21,7 +21,7 @@ def open_path(path: str) -> None:
         raise UsageError("TRAY-009", f"{path} is not there any more")
     try:
         if sys.platform == "win32":
-            os.startfile(path)  # noqa: S606  # what a double click does
+            os.startfile(path)  # what a double click does
         else:
             _start(_OPENERS.get(sys.platform, "xdg-open"), path)
     except OSError as exc:

@@ -85,7 +85,7 @@ class TrayState(msgspec.Struct, frozen=True, kw_only=True):
     """All that the tray knows. Its dictionaries are never changed in place."""
 
     loaded: bool = False
-    """False until the runtime has answered for the first time."""
+    """False until the runtime has said which flows there are."""
     flows: dict[FlowId, ListedFlow] = {}
     active: dict[RunId, ActiveRun] = {}
     results: dict[FlowId, Result] = {}
@@ -102,7 +102,7 @@ def with_flows(state: TrayState, flows: Iterable[ListedFlow]) -> TrayState:
     """Return the state with these flows, and without the results of flows that are gone."""
     known = {flow.id: flow for flow in flows}
     results = {flow: result for flow, result in state.results.items() if flow in known}
-    return msgspec.structs.replace(state, flows=known, results=results, loaded=True)
+    return msgspec.structs.replace(state, flows=known, results=results)
 
 
 def with_history(state: TrayState, runs: Iterable[RunSummary]) -> TrayState:
@@ -147,7 +147,7 @@ def with_answer(state: TrayState, flow: FlowId) -> TrayState:
 def apply(state: TrayState, event: RunEvent | Notice) -> TrayState:
     """Return the state after `event`; what it does not know of (a run of before its time) changes nothing.
 
-    Flow notices change nothing either: they say that the list of flows is to be read again.
+    Of a flow notice only the problems are taken: what else the file says is to be read again (`with_flows`).
     """
     match event:
         case ev.RunQueued():
@@ -155,11 +155,23 @@ def apply(state: TrayState, event: RunEvent | Notice) -> TrayState:
             return _with_run(state, run)
         case NoticeRaised():
             return state if event.level == "info" else msgspec.structs.replace(state, notice=event)
-        case FlowLoaded() | FlowBroken() | FlowRemoved():
-            return state
+        case FlowBroken():
+            return _with_problems(state, event.flow, event.path, event.problems, runnable=event.runnable)
+        case FlowLoaded():
+            return _with_problems(state, event.flow, event.path, (), runnable=True)
+        case FlowRemoved():
+            return with_flows(state, (flow for flow in state.flows.values() if flow.id != event.flow))
         case _:
             run = state.active.get(event.run_id)
             return state if run is None else _after(state, run, event)
+
+
+def _with_problems(
+    state: TrayState, flow: FlowId, path: str, problems: tuple[Problem, ...], *, runnable: bool
+) -> TrayState:
+    known = state.flows.get(flow, ListedFlow(id=flow, name=flow, path=path))
+    changed = msgspec.structs.replace(known, problems=problems, runnable=runnable)
+    return msgspec.structs.replace(state, flows={**state.flows, flow: changed})
 
 
 def _after(state: TrayState, run: ActiveRun, event: RunEvent) -> TrayState:

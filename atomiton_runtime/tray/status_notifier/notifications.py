@@ -3,6 +3,7 @@
 Source: https://specifications.freedesktop.org/notification-spec/latest/
 """
 
+import asyncio
 import html
 
 import msgspec
@@ -36,6 +37,7 @@ class Notifications:
         """Prepare to send as `app` (people and rules know it by this name)."""
         self._bus, self._app, self._desktop_entry = bus, app, desktop_entry
         self._shown: dict[str, int] = {}
+        self._one_at_a_time = asyncio.Lock()
 
     async def show(self, notification: Notification) -> None:
         """Show a notification.
@@ -43,6 +45,11 @@ class Notifications:
         Raises:
             CallFailed: nobody shows notifications here.
         """
+        # Two at once about one thing would not know of each other.
+        async with self._one_at_a_time:
+            await self._show(notification)
+
+    async def _show(self, notification: Notification) -> None:
         # Asked each time: the service may be another one since the last time.
         capabilities = (await self._call("GetCapabilities"))[0]
         markup = isinstance(capabilities, list) and _MARKUP in capabilities
