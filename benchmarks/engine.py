@@ -15,9 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flows import fan_out, linear
-
 from atomiton_runtime import Runtime
+from flows import fan_out, linear
 
 
 def measure(call: Callable[[], object], repeats: int) -> dict[str, float]:
@@ -74,7 +73,10 @@ def doit_peer(folder: Path) -> dict[str, float] | None:
 
     def once() -> None:
         with contextlib.redirect_stdout(io.StringIO()):
-            assert DoitMain(ModuleTaskLoader({"task_line": task_line, "DOIT_CONFIG": settings})).run(["run"]) == 0
+            assert (
+                DoitMain(ModuleTaskLoader({"task_line": task_line, "DOIT_CONFIG": settings})).run(["run"])
+                == 0
+            )
 
     return measure(once, 15)
 

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import psutil
-from flows import linear
 
 from atomiton_runtime import Runtime
+from flows import linear
 
 
 def main() -> None:
