@@ -1,5 +1,6 @@
 """The documentation says what is true: links lead somewhere, generated parts are current, flows in it are valid."""
 
+import json
 import re
 import subprocess
 import sys
@@ -51,6 +52,40 @@ def test_toml_is_toml(document: str) -> None:
     """Every block that is marked as TOML can be read."""
     for code in blocks(document, "toml"):
         tomllib.loads(code)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_flows_are_valid(document: str, tmp_path: Path) -> None:
+    """Every block that is a whole flow loads without a problem."""
+    flows = [code for code in blocks(document, "toml") if "[nodes." in code]
+    for number, code in enumerate(flows):
+        (tmp_path / f"block-{number}.toml").write_text(code, encoding="utf-8")
+    outcome = atomiton("check", tmp_path, data=tmp_path / "data") if flows else None
+
+    assert outcome is None or (outcome.returncode, outcome.stderr) == (0, "")
+
+
+def test_the_flow_of_the_readme_runs(tmp_path: Path) -> None:
+    """The flow of the README does what the text beside it says."""
+    (tmp_path / "greeting.toml").write_text(blocks("README.md", "toml")[0], encoding="utf-8")
+
+    outcome = atomiton("run", tmp_path / "greeting.toml", "--who", "you", "--json", data=tmp_path / "data")
+
+    assert json.loads(outcome.stdout)["status"] == "succeeded"
+    assert json.loads((tmp_path / "out" / "greeting.json").read_text(encoding="utf-8")) == {
+        "text": "HELLO, YOU!"
+    }
+
+
+def atomiton(*arguments: str | Path, data: Path) -> subprocess.CompletedProcess[str]:
+    """Return how a call of atomiton ends."""
+    return subprocess.run(
+        [sys.executable, "-m", "atomiton_runtime", "--data", data, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
 
 
 def test_generated_parts_are_current() -> None:
