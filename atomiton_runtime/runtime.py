@@ -1,6 +1,5 @@
 """Is the one API: run, cancel, subscribe, flows, history. Starting it starts the actors, stopping it ends them."""
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +41,7 @@ from atomiton_runtime.requests import (
 )
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.document import RunDocument, RunSummary, document
-from atomiton_runtime.run.events import FINAL_EVENTS, CancelReason, RunEvent, RunStatus
+from atomiton_runtime.run.events import FINAL_EVENTS, CancelReason, Event, RunEvent, RunStatus
 from atomiton_runtime.settings import Places, find_places
 from atomiton_runtime.storage.create import create_storage
 
@@ -53,25 +52,23 @@ LAST_RUN = "last"
 class Run:
     """A run that this runtime was asked for. Usable from every thread."""
 
-    def __init__(self, runtime: "Runtime", run_id: RunId, flow: FlowId) -> None:
+    def __init__(self, run_id: RunId, flow: FlowId, cancel: Callable[[RunId], None]) -> None:
         self.id = run_id
         self.flow = flow
-        self._runtime = runtime
-        self._arrived: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
+        self._cancel = cancel
         self._journal: list[RunEvent] = []
-        self._reading = threading.Lock()
+        self._arrived = threading.Condition()
+        self._ended = threading.Event()
+        """Apart from the condition, so that who waits for the end is not woken by every event."""
 
     @property
     def done(self) -> bool:
-        """Whether the run has ended, as far as its events have come."""
-        with self._reading:
-            while not self._ended() and not self._arrived.empty():
-                self._journal.append(self._arrived.get())
-            return self._ended()
+        """Whether the run has ended and its last event is kept."""
+        return self._ended.is_set()
 
     def cancel(self) -> None:
         """Tell the run to end; a second time, its `always` nodes as well. One that has ended is left alone."""
-        self._runtime.end(self.id)
+        self._cancel(self.id)
 
     def events(self, timeout_s: float | None = None) -> Iterator[RunEvent]:
         """Yield the run's events from its first to its last, as they are kept.
@@ -82,7 +79,11 @@ class Run:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         place = 0
         while True:
-            event = self._event(place, deadline)
+            left_s = None if deadline is None else max(deadline - time.monotonic(), 0)
+            with self._arrived:
+                if not self._arrived.wait_for(lambda: len(self._journal) > place, left_s):  # noqa: B023  # called here
+                    raise TimeoutError(f"run {self.id} goes on")
+                event = self._journal[place]
             yield event
             place += 1
             if isinstance(event, FINAL_EVENTS):
@@ -94,21 +95,18 @@ class Run:
         Raises:
             TimeoutError: the run did not end within `timeout_s` seconds; it goes on.
         """
-        return document(tuple(self.events(timeout_s)))
+        if not self._ended.wait(timeout_s):
+            raise TimeoutError(f"run {self.id} goes on")
+        return document(self._journal)
 
-    def _event(self, place: int, deadline: float | None) -> RunEvent:
-        while True:
-            with self._reading:
-                if place < len(self._journal):
-                    return self._journal[place]
-                left_s = None if deadline is None else max(deadline - time.monotonic(), 0)
-                try:
-                    self._journal.append(self._arrived.get(timeout=left_s))
-                except queue.Empty:
-                    raise TimeoutError(f"run {self.id} goes on") from None
-
-    def _ended(self) -> bool:
-        return bool(self._journal) and isinstance(self._journal[-1], FINAL_EVENTS)
+    def receive(self, fact: Fact) -> None:
+        """Take the run's next event; called by the bus."""
+        if isinstance(fact, Event):
+            with self._arrived:
+                self._journal.append(fact)
+                self._arrived.notify_all()
+            if isinstance(fact, FINAL_EVENTS):
+                self._ended.set()
 
 
 class Runtime:
@@ -267,8 +265,8 @@ class Runtime:
     def _start(self, ref: str, given: dict[str, object], trigger: ev.Trigger) -> Run:
         flow = self.flow(ref)
         variables = check_variables(flow.variables, given, from_text=False)
-        run = Run(self, new_run_id(), flow.id)
-        self._system.bus.listen(run._arrived.put, run_id=run.id)  # type: ignore[arg-type]  # a run's facts are its events
+        run = Run(new_run_id(), flow.id, self.end)
+        self._system.bus.listen(run.receive, run_id=run.id)
         self._system.conductor.tell(StartRun(run_id=run.id, flow=flow, variables=variables, trigger=trigger))
         return run
 
@@ -318,12 +316,11 @@ class Runtime:
             UsageError: there is none (RUN-001), or more than one (RUN-003).
         """
         if prefix == LAST_RUN:
-            found = tuple(summary.run_id for summary in self.history(limit=1))
+            found = [summary.run_id for summary in self.history(limit=1)]
         else:
             self._must_live()
-            found = cast(
-                "tuple[RunId, ...]", self._system.keeper.ask(FindRuns(prefix=prefix), asker=Rank.CLIENT)
-            )
+            answer = self._system.keeper.ask(FindRuns(prefix=prefix), asker=Rank.CLIENT)
+            found = list(cast("tuple[RunId, ...]", answer))
         if not found:
             raise _no_such_run(prefix)
         if len(found) > 1:
