@@ -47,7 +47,8 @@ def show_usage_error(error: click.UsageError) -> None:
         hint = f"`{error.ctx.command_path} --help` shows what there is"
     if not hasattr(error, "possibilities"):
         message = error.format_message()
-    code = "CLI-002" if isinstance(error, click.BadParameter) else "CLI-001"
+    misfit = isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter)
+    code = "CLI-002" if misfit else "CLI-001"
     message = message.rstrip(".").replace("'", "`")
     click.echo(error_text(ErrorInfo(code, message[:1].lower() + message[1:], hint=hint)), err=True)
 
@@ -126,6 +127,6 @@ def _keep(fault: Exception, data: Path | None) -> Path | None:
         with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as log:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n")
             log.writelines(traceback.format_exception(fault))
-    except OSError:
+    except (OSError, ValueError):
         return None
     return path
