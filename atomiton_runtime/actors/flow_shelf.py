@@ -1,0 +1,266 @@
+"""Keeps the flows: answers them by id or path, and judges what the watcher finds in their files."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import assert_never
+
+import msgspec
+
+from atomiton_runtime.actors.base import Address, GuardedActor
+from atomiton_runtime.actors.flow_files import (
+    SUFFIX,
+    Changing,
+    Content,
+    Look,
+    Missing,
+    Signature,
+    Unreadable,
+    file_signature,
+    folder_identity,
+    is_flow_file,
+    list_flow_files,
+    look_at,
+)
+from atomiton_runtime.actors.messages import (
+    FileGone,
+    FileSettled,
+    FileUnreadable,
+    FlowSaved,
+    GetFlow,
+    ListFlows,
+    LookAgain,
+    Publish,
+    ShelfMessage,
+)
+from atomiton_runtime.actors.shelved import Loaded, Shelved, entry, settle, with_content, without_content
+from atomiton_runtime.errors import ErrorInfo, UsageError
+from atomiton_runtime.flow.catalogue import Catalogue
+from atomiton_runtime.flow.entry import FlowEntry
+from atomiton_runtime.flow.loader import load_flow
+from atomiton_runtime.flow.lookup import did_you_mean
+from atomiton_runtime.flow.model import Flow
+from atomiton_runtime.flow.problems import FlowInvalid, Problem
+from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice
+
+log = logging.getLogger(__name__)
+
+_LOOKS_AT_A_CHANGING_FILE = 5
+
+
+class ShelfBook:
+    """The flows that are known: the state that outlives an incarnation of the shelf."""
+
+    def __init__(self) -> None:
+        self.shelved: dict[str, Shelved] = {}
+        """Absolute path -> what is known of that file."""
+
+
+class FlowShelf(GuardedActor[ShelfMessage]):
+    """Holds the last valid version of each flow.
+
+    Owns: what is known of each flow file. Receives: `GetFlow` and `ListFlows` (asked by clients), `FileSettled`,
+    `FileUnreadable` and `FileGone` (from the watcher). Sends: `FlowSaved` to the conductor, `LookAgain` to the
+    watcher, notices to the bus. Rank: SHELF. When it dies its successor has the same book and mailbox.
+
+    Files are read when they are asked for and have changed since, so that without a watcher nothing is stale.
+    That a file was *saved* is the watcher's word alone: what was loaded because somebody asked is told all the
+    same once it has settled.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        supervisor: Callable[[object], None],
+        *,
+        folder: Path,
+        catalogue: Catalogue,
+        conductor: Address,
+        bus: Address,
+        watcher: Address | None,
+        book: ShelfBook,
+    ) -> None:
+        super().__init__(address, supervisor)
+        self._folder = folder
+        self._catalogue = catalogue
+        self._conductor = conductor
+        self._bus = bus
+        self._watcher = watcher
+        self._shelved = book.shelved
+
+    def receive(self, message: ShelfMessage) -> Flow | tuple[FlowEntry, ...] | None:
+        """Handle one message."""
+        match message:
+            case GetFlow(ref=ref):
+                return self._flow(ref)
+            case ListFlows():
+                return self._entries()
+            case FileSettled():
+                self._settle(message)
+            case FileUnreadable(path=path, error=error):
+                self._shelve_unreadable(path, error)
+            case FileGone(path=path):
+                self._remove(path)
+            case _:
+                assert_never(message)
+        return None
+
+    # -- asked by clients ----------------------------------------------------------------------------------
+
+    def _flow(self, ref: str) -> Flow:
+        is_path = os.sep in ref or "/" in ref or ref.endswith(SUFFIX)
+        # Not `resolve()`: a link to a flow file is a flow of its own, with its own id and folder.
+        path = os.path.abspath(os.path.expanduser(ref)) if is_path else self._path_of(ref)  # noqa: PTH100, PTH111
+        shelved = self._refreshed(path) if path else None
+        if shelved is None:
+            raise self._no_such_flow(ref, is_path=is_path)
+        if shelved.flow is None:
+            raise FlowInvalid(shelved.problems)
+        return shelved.flow
+
+    def _path_of(self, flow_id: str) -> str | None:
+        """Return the path of a flow of the folder.
+
+        The name must be exactly one of the folder's: where file names ignore case, `Sum` and `sum` would otherwise be
+        two flows in one file.
+        """
+        path = str(self._folder / f"{flow_id}{SUFFIX}")
+        return path if path in self._shelved or f"{flow_id}{SUFFIX}" in self._names() else None
+
+    def _entries(self) -> tuple[FlowEntry, ...]:
+        names = set(self._names())
+        shelved = (self._refreshed(str(self._folder / name)) for name in names)
+        return tuple(sorted((entry(each) for each in shelved if each), key=lambda each: each.id))
+
+    def _names(self) -> tuple[str, ...]:
+        """Return the names of the folder's flow files; also those that are about to be declared gone."""
+        known = tuple(Path(path).name for path in self._shelved if self._is_in_folder(path))
+        try:
+            found = list_flow_files(self._folder).names
+        except OSError:  # an unmounted disk takes no flow away
+            return known
+        return (*found, *known) if self._watcher else found
+
+    def _no_such_flow(self, ref: str, *, is_path: bool) -> UsageError:
+        ids = sorted({name.removesuffix(SUFFIX) for name in self._names()})
+        hint = did_you_mean(Path(ref).stem if is_path else ref, ids)
+        if is_path:
+            return UsageError("FLOW-404", f"there is no flow file {ref}", hint=hint)
+        return UsageError(
+            "FLOW-404",
+            f"there is no flow `{ref}`",
+            hint=hint or f"a flow is a file NAME{SUFFIX} in {self._folder}, or the path of one",
+        )
+
+    # -- from the disk -------------------------------------------------------------------------------------
+
+    def _refreshed(self, path: str) -> Shelved | None:
+        """Return what is known of a file, after reading it if it has changed; None if there is none."""
+        known = self._shelved.get(path)
+        signature = file_signature(path)
+        if known is not None and signature is not None and known.signature == signature:
+            return known
+        match _patient_look(path):
+            case Content() as look:
+                fresh = self._loaded(known or Shelved(path=path), look)
+            case Unreadable(error=error, signature=signature):
+                fresh = without_content(known or Shelved(path=path), error, signature)
+            case Changing():
+                error = ErrorInfo("WATCH-001", f"{Path(path).name} is being written to all the time")
+                fresh = known or without_content(Shelved(path=path), error, None)
+            case Missing():
+                return self._known_though_missing(path)
+        self._shelved[path] = fresh
+        return fresh
+
+    def _known_though_missing(self, path: str) -> Shelved | None:
+        # An editor may be about to put the file back: that it is gone is for the watcher to say.
+        watched = self._watcher is not None or folder_identity(self._folder) is None
+        if watched and self._is_in_folder(path):
+            return self._shelved.get(path)
+        self._shelved.pop(path, None)
+        return None
+
+    def _loaded(self, shelved: Shelved, content: Content) -> Shelved:
+        if shelved.hash == content.hash:
+            return msgspec.structs.replace(shelved, signature=content.signature)
+        loaded = self._load(content.data, shelved.path)
+        return with_content(shelved, loaded, content.hash, content.signature)
+
+    def _load(self, data: bytes, path: str) -> Loaded:
+        try:
+            return load_flow(data, path, self._catalogue)
+        except Exception as error:  # a border: one file must not take the other flows along
+            log.error("the loader failed on %s", path, exc_info=error)
+            message = f"the runtime itself failed on this file: {error!r}"
+            hint = "please report this, with the file"
+            return (Problem(code="WATCH-009", message=message, file=path, line=1, column=1, hint=hint),)
+
+    def _is_in_folder(self, path: str) -> bool:
+        return Path(path).parent == self._folder and is_flow_file(Path(path).name)
+
+    # -- told by the watcher -------------------------------------------------------------------------------
+
+    def _settle(self, message: FileSettled) -> None:
+        before = self._shelved.get(message.path)
+        content_hash = hashlib.sha256(message.content).hexdigest()
+        content = Content(message.content, content_hash, _UNKNOWN)
+        saving, now = settle(
+            before,
+            self._loaded(before or Shelved(path=message.path), content),
+            content_hash,
+            first_scan=message.first_scan,
+            second_look=message.second_look,
+        )
+        self._shelved[message.path] = now
+        match saving:
+            case "nothing":
+                return
+            case "look-again":
+                if self._watcher is not None:
+                    self._watcher.tell(LookAgain(path=message.path))
+            case "broken":
+                self._publish(_broken(now))
+            case "loaded" | "saved":
+                assert now.flow is not None
+                self._publish(FlowLoaded(flow=now.flow.id, path=now.path, hash=content_hash))
+                if saving == "saved":
+                    self._conductor.tell(FlowSaved(flow=now.flow))
+            case _:
+                assert_never(saving)
+
+    def _shelve_unreadable(self, path: str, error: ErrorInfo) -> None:
+        now = without_content(self._shelved.get(path) or Shelved(path=path), error, None)
+        self._shelved[path] = now
+        self._publish(_broken(now))
+
+    def _remove(self, path: str) -> None:
+        known = self._shelved.pop(path, None)
+        if known is not None:
+            self._publish(FlowRemoved(flow=known.id, path=path))
+
+    def _publish(self, notice: Notice) -> None:
+        self._bus.tell(Publish(facts=(notice,)))
+
+
+_UNKNOWN = Signature(0, 0, 0, -1, 0, 0)
+"""The signature of content that the watcher has read: unlike that of any file, so the file is read when asked for."""
+
+
+def _patient_look(path: str) -> Look:
+    for _ in range(_LOOKS_AT_A_CHANGING_FILE):
+        look = look_at(path)
+        if not isinstance(look, Changing):
+            return look
+    return Changing()
+
+
+def _broken(shelved: Shelved) -> FlowBroken:
+    return FlowBroken(
+        flow=shelved.id,
+        path=shelved.path,
+        problems=shelved.problems,
+        runnable=shelved.flow is not None,
+    )

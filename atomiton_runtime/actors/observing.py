@@ -1,0 +1,126 @@
+"""Turns the operating system's file events into hints. Only here is watchdog known.
+
+Measured with watchdog 7.1: an exception in a handler ends the observer without a word, every event of a flood is a
+call (8428 for 2000 saves), reading a file makes events, a link to a folder is watched as a link.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from watchdog.events import (
+    DirDeletedEvent,
+    FileAttribEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from atomiton_runtime.actors.flow_files import is_flow_file
+from atomiton_runtime.actors.messages import Hint
+
+log = logging.getLogger(__name__)
+
+_STOP_TIMEOUT_S = 5.0
+# Not the opening and closing of a file that was only read: our own reading would be the next hint.
+_EVENTS: list[type[FileSystemEvent]] = [
+    FileAttribEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    DirDeletedEvent,
+]
+
+
+class Hints:
+    """Gathers hints between the observer's thread and the watcher: a flood of events is one message.
+
+    A message is sent for the first hint after the watcher took what there was; the others are kept for it,
+    each path once, with the moment of its last event.
+    """
+
+    def __init__(self, folder: Path, tell: Callable[[Hint], None]) -> None:
+        self._folder = folder
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._last_event: dict[str, float] = {}
+        self._told = False
+
+    def add(self, *names: str) -> None:
+        """Add a hint about each flow file among these names; `""` is the folder itself."""
+        paths = tuple(str(self._folder / name) for name in names if not name or is_flow_file(name))
+        if not paths:
+            return
+        with self._lock:
+            self._last_event.update(dict.fromkeys(paths, time.monotonic()))
+            first, self._told = not self._told, True
+        if first:
+            self._tell(Hint(paths=paths))
+
+    def take(self) -> Mapping[str, float]:
+        """Return path -> the moment of its last event (monotonic), of all hints since the last call."""
+        with self._lock:
+            taken, self._last_event, self._told = self._last_event, {}, False
+        return taken
+
+
+class _Handler(FileSystemEventHandler):
+    """Only adds hints, and never raises."""
+
+    def __init__(self, folder: str, hints: Hints) -> None:
+        self._folder = folder
+        self._hints = hints
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Add a hint about both ends of a move, and about the one path of every other event."""
+        try:
+            self._hints.add(*self._names(event))
+        except Exception:  # it would end the observer, and nobody would be told
+            log.exception("a file event was lost")
+
+    def _names(self, event: FileSystemEvent) -> list[str]:
+        paths = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if path]
+        return ["" if path == self._folder else Path(path).name for path in paths]
+
+
+class FolderObserver:
+    """Watches one folder, without its subfolders, until it is stopped."""
+
+    def __init__(self, folder: Path, hints: Hints) -> None:
+        """Begin to watch.
+
+        Raises:
+            OSError: the system gives no (more) watches, or the folder is gone.
+        """
+        # Events name paths below what is watched; only their last parts are used, so a link may be resolved.
+        real = os.path.realpath(folder)
+        try:
+            self._observer: BaseObserver = Observer()
+        except RuntimeError as error:  # no thread can be started
+            raise OSError(str(error)) from error
+        try:
+            self._observer.schedule(_Handler(real, hints), real, event_filter=_EVENTS)
+            self._observer.start()
+        except BaseException as error:
+            self.stop()  # it has started a thread and opened files in any case
+            if isinstance(error, RuntimeError):
+                raise OSError(str(error)) from error
+            raise
+
+    def stop(self) -> None:
+        """End watching; no thread is left."""
+        self._observer.stop()
+        with contextlib.suppress(RuntimeError):  # it never started
+            self._observer.join(_STOP_TIMEOUT_S)
