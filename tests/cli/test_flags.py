@@ -1,0 +1,162 @@
+from collections.abc import Sequence
+
+import click
+import pytest
+
+from atomiton_runtime.cli import flags
+from atomiton_runtime.errors import UsageError
+from atomiton_runtime.flow.model import Variable, VariableType
+from atomiton_runtime.values import Value
+
+
+def variables(*declared: Variable) -> dict[str, Variable]:
+    return {variable.name: variable for variable in declared}
+
+
+def typed(
+    declared: dict[str, Variable], arguments: Sequence[str], pairs: Sequence[str] = ()
+) -> dict[str, Value]:
+    """Return what `run` would take from these arguments."""
+    own = [click.Option(["--json"], is_flag=True), click.Option(["--help"], is_flag=True)]
+    command = click.Command("run", params=[*own, *flags.options(declared, ["--json", "--help"])])
+    with command.make_context("run", list(arguments)) as ctx:
+        return flags.given_values(ctx, declared, pairs)
+
+
+ALL = variables(
+    Variable(name="who", type="string", default="World"),
+    Variable(name="limit", type="integer", default=10, min=1, max=1000, description="rows at most"),
+    Variable(name="max_size", type="number", default=1.5),
+    Variable(name="loud", type="boolean", default=False),
+    Variable(name="tags", type="array", default=[]),
+    Variable(name="where", type="object", default={}),
+    Variable(name="json", type="string", default=""),
+    Variable(name="odd name", type="string", default=""),
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ([], {}),
+        (["--who", "you"], {"who": "you"}),
+        (["--who="], {"who": ""}),
+        (["--limit", "-5"], {"limit": -5}),
+        (["--max-size", "2"], {"max_size": 2}),
+        (["--max_size", "2.5e3"], {"max_size": 2500.0}),
+        (["--loud"], {"loud": True}),
+        (["--no-loud"], {"loud": False}),
+        (["--tags", '["a", 1]'], {"tags": ["a", 1]}),
+        (["--where", '{"a": null}'], {"where": {"a": None}}),
+        (["--who", "a", "--who", "b"], {"who": "b"}),
+    ],
+)
+def test_flags(arguments: list[str], given: dict[str, Value]) -> None:
+    """A flag gives a value of its variable's type; a variable that is not set is not given."""
+    assert typed(ALL, arguments) == given
+
+
+@pytest.mark.parametrize(
+    ("pair", "given"),
+    [
+        ("json=x", {"json": "x"}),
+        ("odd name=y=z", {"odd name": "y=z"}),
+        ("who=", {"who": ""}),
+        ("limit=3", {"limit": 3}),
+        ("loud=yes", {"loud": True}),
+        ("loud=0", {"loud": False}),
+    ],
+)
+def test_var_sets_whatever_the_name_is(pair: str, given: dict[str, Value]) -> None:
+    """`--var` reaches variables whose names are taken or cannot be flags."""
+    assert typed(ALL, [], [pair]) == given
+
+
+def test_var_wins() -> None:
+    """A variable that is set twice has the value of `--var`."""
+    assert typed(ALL, ["--who", "flag"], ["who=var"]) == {"who": "var"}
+
+
+@pytest.mark.parametrize(
+    ("pair", "code", "message"),
+    [
+        ("who", "CLI-001", "has no value"),
+        ("wo=x", "CLI-003", "no variable `wo`"),
+        ("limit=many", "CLI-002", "`many` is not an integer"),
+        ("limit=1.5", "CLI-002", "`1.5` is not an integer"),
+        ("max_size=big", "CLI-002", "not a number"),
+        ("loud=maybe", "CLI-002", "neither true nor false"),
+        ("tags=a", "CLI-002", "not JSON"),
+        ("tags={}", "CLI-002", "not an array"),
+        ("where=[]", "CLI-002", "not an object"),
+    ],
+)
+def test_what_does_not_fit(pair: str, code: str, message: str) -> None:
+    """A value or a name that does not fit is an error that says what was expected."""
+    with pytest.raises(UsageError, match=message) as raised:
+        typed(ALL, [], [pair])
+    assert raised.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--limit", "many"], "`many` is not an integer"),
+        (["--limt", "3"], "No such option"),
+        (["--limit"], "requires"),
+    ],
+)
+def test_wrong_flags(arguments: list[str], message: str) -> None:
+    """A wrong flag is a usage error."""
+    with pytest.raises(click.UsageError, match=message):
+        typed(ALL, arguments)
+
+
+def test_no_flag_hides_another() -> None:
+    """Of `x` and `no_x` each keeps a way to be set, and none takes a flag of the command."""
+    declared = variables(
+        Variable(name="cache", type="boolean", default=True),
+        Variable(name="no_cache", type="string", default=""),
+        Variable(name="help", type="boolean", default=False),
+    )
+    names = [
+        name
+        for option in flags.options(declared, ["--help"])
+        for name in (*option.opts, *option.secondary_opts)
+    ]
+    assert len(names) == len(set(names))
+    assert "--help" not in names
+    assert typed(declared, ["--no-cache"], ["no_cache=x", "help=true"]) == {
+        "cache": False,
+        "no_cache": "x",
+        "help": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("variable", "shown"),
+    [
+        (ALL["limit"], "rows at most  [default: 10; 1 to 1000]"),
+        (ALL["who"], "[default: World]"),
+        (ALL["json"], '[default: ""]'),
+        (Variable(name="x", type="string", required=True, pattern="[a-z]+"), "[required; matches [a-z]+]"),
+        (Variable(name="x", type="string", default="a", choices=("a", "b")), "[default: a; one of: a, b]"),
+        (Variable(name="x", type="array", default=[], min=1), "[default: []; at least 1 elements]"),
+        (Variable(name="x", type="boolean", default=True), "[default: true]"),
+    ],
+)
+def test_help(variable: Variable, shown: str) -> None:
+    """The help of a flag says what is known of its variable."""
+    (option,) = flags.options(variables(variable), []) or [None]
+    assert option is not None
+    assert option.help == shown
+
+
+@pytest.mark.parametrize("type_", ["string", "integer", "number", "boolean", "array", "object"])
+def test_required_variables_are_named_all_at_once(type_: VariableType) -> None:
+    """Every missing variable is in the message, and what is given is not."""
+    declared = variables(*(Variable(name=name, type=type_, required=True) for name in ("a_b", "c", "d")))
+    error = flags.missing(declared, {"c"})
+    assert error is not None
+    assert (error.code, error.hint) == ("CLI-004", "add --a-b ... --d ...")
+    assert flags.missing(declared, {"a_b", "c", "d"}) is None
