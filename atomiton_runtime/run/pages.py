@@ -24,6 +24,8 @@ class Pages(Generic[T]):
         return self._size
 
     def __getitem__(self, index: int) -> T:
+        if index < 0:
+            raise IndexError(index)
         return self._pages[index // _PAGE][index % _PAGE]
 
     def __iter__(self) -> Iterator[T]:
@@ -36,7 +38,13 @@ class Pages(Generic[T]):
     __hash__ = None  # type: ignore[assignment]  # equal by content, used as a value and never as a key
 
     def set(self, index: int, value: T) -> "Pages[T]":
-        """Return a copy with `value` at `index`."""
+        """Return a copy with `value` at `index`, which counts from 0.
+
+        Raises:
+            IndexError: there is no such place.
+        """
+        if index < 0:
+            raise IndexError(index)
         number, place = divmod(index, _PAGE)
         page = list(self._pages[number])
         page[place] = value
