@@ -59,14 +59,11 @@ RUN_STEPS: dict[RunStatus, dict[type[RunEvent], RunStatus]] = {
 }
 """Run status -> event -> next status."""
 
-_NODE_EVENTS = (
-    ev.NodeStarted,
-    ev.NodeSucceeded,
-    ev.NodeRetrying,
-    ev.NodeFailed,
-    ev.NodeSkipped,
-    ev.NodeCancelled,
+NodeEvent: TypeAlias = (
+    ev.NodeStarted | ev.NodeSucceeded | ev.NodeRetrying | ev.NodeFailed | ev.NodeSkipped | ev.NodeCancelled
 )
+_ENDS_OF_ALL = (ev.RunSucceeded, ev.RunFailed, ev.RunCancelled, ev.RunTimedOut)
+"""These say of a run that began that nothing of it is alive."""
 
 Chain: TypeAlias = "tuple[int, Chain] | None"
 """A linked list of node indexes: sharing makes a queue of any length cheap to copy."""
@@ -100,8 +97,10 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """Node index -> parents that are not settled yet."""
     ready_front: Chain = None
     ready_back: Chain = None
-    """Together the queue of nodes that wait for nothing and have not begun; the back one is reversed."""
+    """Together the queue of nodes that wait for nothing and have not begun. The back one is reversed, and empty
+    while the front one is: so each node is moved once, and the next one is always at hand."""
     running: int = 0
+    """Nodes under way. A pause between two attempts counts: the node keeps its place among `max_parallel`."""
     unsettled: int
     """Nodes that have no final status yet."""
     cancel: CancelReason | None = None
@@ -130,12 +129,7 @@ def new_run(flow: Flow, run_id: RunId) -> RunState:
 
 def next_ready(state: RunState) -> int | None:
     """Return the index of the node that has waited longest to begin, or None."""
-    if state.ready_front is not None:
-        return state.ready_front[0]
-    last = state.ready_back
-    while last is not None and last[1] is not None:
-        last = last[1]
-    return None if last is None else last[0]
+    return None if state.ready_front is None else state.ready_front[0]
 
 
 def apply(state: RunState, event: RunEvent) -> RunState:
@@ -146,7 +140,7 @@ def apply(state: RunState, event: RunEvent) -> RunState:
     """
     if event.seq != state.next_seq or event.run_id != state.run_id:
         raise IllegalEvent(f"{type(event).__name__} {event.run_id}/{event.seq} after {state.next_seq - 1}")
-    if isinstance(event, _NODE_EVENTS):
+    if isinstance(event, NodeEvent):
         return _apply_to_node(state, event)
     return _apply_to_run(state, event)
 
@@ -159,6 +153,8 @@ def _apply_to_run(state: RunState, event: RunEvent) -> RunState:
     status = RUN_STEPS[state.status].get(type(event))
     if status is None or not state.next_seq:
         raise IllegalEvent(f"{type(event).__name__} while the run is {state.status}")
+    if state.unsettled and state.status == "running" and isinstance(event, _ENDS_OF_ALL):
+        raise IllegalEvent(f"{type(event).__name__} while {state.unsettled} nodes are not settled")
     if isinstance(event, ev.RunCancelRequested):
         return msgspec.structs.replace(
             state,
@@ -170,42 +166,21 @@ def _apply_to_run(state: RunState, event: RunEvent) -> RunState:
     return msgspec.structs.replace(state, next_seq=state.next_seq + 1, status=status)
 
 
-def _apply_to_node(
-    state: RunState,
-    event: ev.NodeStarted
-    | ev.NodeSucceeded
-    | ev.NodeRetrying
-    | ev.NodeFailed
-    | ev.NodeSkipped
-    | ev.NodeCancelled,
-) -> RunState:
+def _apply_to_node(state: RunState, event: NodeEvent) -> RunState:
     index = state.index_of.get(event.node, -1)
     if index < 0 or state.status != "running":
         raise IllegalEvent(f"{type(event).__name__} of {event.node} while the run is {state.status}")
     before = state.nodes[index]
-    status = NODE_STEPS[before.status].get(type(event))
-    if status is None:
-        raise IllegalEvent(f"{type(event).__name__} while {event.node} is {before.status}")
+    after = _next_node(before, event)
     front, back = _dequeued(state, index, before)
-    match event:
-        case ev.NodeStarted():
-            if event.attempt != before.attempt + 1:
-                raise IllegalEvent(f"attempt {event.attempt} of {event.node} after {before.attempt}")
-            after = NodeState("running", event.attempt)
-        case ev.NodeSucceeded():
-            after = NodeState("succeeded", before.attempt, event.outputs)
-        case ev.NodeRetrying() | ev.NodeFailed():
-            after = NodeState(status, before.attempt, None, event.error)
-        case ev.NodeSkipped() | ev.NodeCancelled():
-            after = NodeState(status, before.attempt)
-    waiting = state.waiting
-    settled = status not in ("pending", "running")
-    if settled:
-        for dependent in state.flow.dependents[index]:
-            left = waiting[dependent] - 1
-            waiting = waiting.set(dependent, left)
-            if not left:
-                back = (dependent, back)
+    waiting, settled = state.waiting, after.status not in ("pending", "running")
+    for dependent in state.flow.dependents[index] if settled else ():
+        left = waiting[dependent] - 1
+        waiting = waiting.set(dependent, left)
+        if not left:
+            back = (dependent, back)
+    if front is None:
+        front, back = _reversed(back), None
     failure = state.failure
     if failure is None and isinstance(event, ev.NodeFailed) and not event.handled:
         failure = event.error
@@ -219,7 +194,7 @@ def _apply_to_node(
         waiting=waiting,
         ready_front=front,
         ready_back=back,
-        running=state.running + (status == "running") - (before.status == "running"),
+        running=state.running + _is_under_way(after) - _is_under_way(before),
         unsettled=state.unsettled - settled,
         cancel=state.cancel,
         cancel_all=state.cancel_all,
@@ -227,14 +202,40 @@ def _apply_to_node(
     )
 
 
+def _next_node(before: NodeState, event: NodeEvent) -> NodeState:
+    status = NODE_STEPS[before.status].get(type(event))
+    if status is None:
+        raise IllegalEvent(f"{type(event).__name__} while {event.node} is {before.status}")
+    attempt = before.attempt + isinstance(event, ev.NodeStarted)
+    if not isinstance(event, ev.NodeSkipped) and event.attempt != attempt:
+        raise IllegalEvent(
+            f"{type(event).__name__} of attempt {event.attempt} of {event.node}, not {attempt}"
+        )
+    match event:
+        case ev.NodeSucceeded():
+            return NodeState(status, attempt, event.outputs)
+        case ev.NodeRetrying() | ev.NodeFailed():
+            return NodeState(status, attempt, None, event.error)
+        case ev.NodeStarted() | ev.NodeSkipped() | ev.NodeCancelled():
+            return NodeState(status, attempt)
+
+
+def _is_under_way(node: NodeState) -> bool:
+    return node.attempt > 0 and node.status in ("running", "pending")
+
+
 def _dequeued(state: RunState, index: int, before: NodeState) -> tuple[Chain, Chain]:
     """Return the two halves of the queue without the node, if this event takes it from there."""
     front, back = state.ready_front, state.ready_back
     if before.status != "pending" or before.attempt:
         return front, back
-    if front is None:
-        while back is not None:
-            front, back = (back[0], front), back[1]
     if front is None or front[0] != index:
         raise IllegalEvent(f"{state.flow.nodes[index].id} is not the next node to begin")
     return front[1], back
+
+
+def _reversed(chain: Chain) -> Chain:
+    turned: Chain = None
+    while chain is not None:
+        turned, chain = (chain[0], turned), chain[1]
+    return turned
