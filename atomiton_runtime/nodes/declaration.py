@@ -29,7 +29,7 @@ def _identity_problems(declared: type[NodeType]) -> Iterator[str]:
         yield "the class has no docstring; its first line is the summary of the type"
     if python_inspect.isabstract(declared):
         yield "the class is abstract: it does not define `execute`"
-    version: object = declared.version
+    version = cast(object, declared.version)
     if not isinstance(version, int) or version < 1:
         yield f"`version` must be an integer, 1 or more, not {version!r}"
     examples = getattr(declared, "examples", ())

@@ -66,7 +66,7 @@ def order_of(keys: Sequence[Value], *, descending: bool) -> list[int]:
 
 def _sort_keys(keys: Sequence[Value], places: Sequence[int], descending: bool) -> Sequence[SortKey]:
     """Return what Python may sort by; `places` are the items' indexes for messages."""
-    kinds: set[type] = {type(key) for key in keys}
+    kinds = frozenset[type](type(key) for key in keys)
     if float in kinds:
         _refuse_nan(keys, places)
     if not kinds or kinds in _PLAIN:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BUILT_IN: Mapping[str, str] = {
     "edit-fields": "edit_fields:EditFields",
+    "file-system": "file_system:FileSystem",
+    "shell-command": "shell_command:ShellCommand",
     "transform": "transform:Transform",
 }
 """Type name -> module and class within this folder; imported when a flow first uses it."""
