@@ -13,4 +13,5 @@ CODES: dict[str, str] = {
     "RUN-010": "the process that executed the run died",
     "RUN-011": "the runtime does not answer, or is stopped",
     "RUN-012": "an internal fault of the runtime",
+    "RUN-013": "a node stopped as if it had been cancelled, though nobody asked for that",
 }

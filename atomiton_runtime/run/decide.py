@@ -8,7 +8,7 @@ and carries out the effects. Parallelism is such a decision too: a node begins w
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict, assert_never
 
 import msgspec
 
@@ -92,6 +92,9 @@ class AttemptTimeout(msgspec.Struct, frozen=True):
 class RunTimeout(msgspec.Struct, frozen=True):
     """The run has taken as long as it may."""
 
+    clean_up: bool = False
+    """True: it is the `always` nodes, after a cancel, that have taken as long as the whole run might."""
+
 
 class Cancel(msgspec.Struct, frozen=True):
     """Somebody wants the run to end; a second time it ends `always` nodes as well."""
@@ -165,11 +168,13 @@ def decide(state: RunState, given: Given, now: Now, draw: Callable[[], float] = 
         case AttemptTimeout():
             draft.end_attempt(given)
         case RunTimeout():
-            draft.cancel("timeout", None)
+            draft.end_run(given)
         case Cancel():
             draft.cancel(given.reason, given.error)
         case Abort():
             draft.abort(given.error)
+        case _:
+            assert_never(given)
     draft.advance()
     return Decision(draft.state, draft.events, draft.effects)
 
@@ -224,10 +229,17 @@ class _Draft:
                 self.fail(node, given, given.outcome)
             case Skipped(reason):
                 self.skip(node.id, reason)
-            case Cancelled():
+            case Cancelled() if _is_ended(self.state, node):
                 self.cancelled(node.id, given.attempt, given.duration_s)
+            case Cancelled():
+                self.fail(node, given, Failed(_STOPPED_UNASKED))
+            case _:
+                assert_never(given.outcome)
 
     def fail(self, node: Node, given: Answer, failed: Failed) -> None:
+        error = failed.error
+        if error.node is None:
+            error = msgspec.structs.replace(error, node=node.id)
         if given.attempt < node.retry.attempts and not failed.final and not _is_ended(self.state, node):
             delay_s = max(self.pause_s(node, given.attempt), failed.retry_after_s)
             self.emit(
@@ -235,7 +247,7 @@ class _Draft:
                     node=node.id,
                     attempt=given.attempt,
                     duration_s=given.duration_s,
-                    error=failed.error,
+                    error=error,
                     delay_s=delay_s,
                     **self.head(),
                 )
@@ -247,7 +259,7 @@ class _Draft:
                 node=node.id,
                 attempt=given.attempt,
                 duration_s=given.duration_s,
-                error=failed.error,
+                error=error,
                 handled=node.continue_on_error or given.node in self.state.flow.handled,
                 **self.head(),
             )
@@ -255,8 +267,10 @@ class _Draft:
 
     def pause_s(self, node: Node, attempt: int) -> float:
         retry = node.retry
-        # The exponent is capped so that the power stays a finite number; `max_delay_s` rules long before.
-        whole = min(retry.delay_s * retry.backoff ** min(attempt - 1, 64), retry.max_delay_s)
+        try:
+            whole = min(retry.delay_s * float(retry.backoff) ** (attempt - 1), retry.max_delay_s)
+        except OverflowError:  # too large for a number, and so for `max_delay_s`
+            whole = retry.max_delay_s
         return whole * (0.5 + self.draw() / 2) if retry.jitter else whole
 
     def retry(self, given: RetryDue) -> None:
@@ -266,14 +280,24 @@ class _Draft:
 
     def end_attempt(self, given: AttemptTimeout) -> None:
         before = self.state.nodes[given.node]
-        if before.status == "running" and before.attempt == given.attempt:
+        ended = _is_ended(self.state, self.state.flow.nodes[given.node])
+        if before.status == "running" and before.attempt == given.attempt and not ended:
             self.effects.append(Stop(given.node, "timeout"))
+
+    def end_run(self, given: RunTimeout) -> None:
+        # Nobody asked to end the clean-up: only the time it has itself, from the cancel on, can do that.
+        if given.clean_up or self.state.cancel is None:
+            self.cancel("timeout", None)
 
     def cancel(self, reason: CancelReason, error: ErrorInfo | None) -> None:
         if self.state.status == "queued":
             why = error or _cancel_error(reason, self.state)
             self.emit(ev.RunCancelled(duration_s=0.0, error=why, **self.head()))
         elif self.state.status == "running" and not self.state.cancel_all:
+            if self.state.cancel is None:
+                self.effects.append(SetTimer(self.state.flow.settings.timeout_s, RunTimeout(clean_up=True)))
+            elif reason == "restart":
+                return  # a second save wants no more than the first one: the clean-up goes on
             self.emit(ev.RunCancelRequested(reason=reason, **self.head()))
             self.stop_begun()
 
@@ -339,6 +363,14 @@ class _Draft:
             self.emit(ev.RunSucceeded(duration_s=duration_s, **self.head()))
 
 
+_STOPPED_UNASKED = ErrorInfo(
+    "RUN-013",
+    "the node stopped as if it had been cancelled, though nobody asked for that",
+    hint="a node type may raise NodeCancelledError only when its cancel token is set",
+)
+_NOTHING_FAILED = "none of the nodes whose error it takes failed"
+
+
 def _is_ended(state: RunState, node: Node) -> bool:
     """Return whether a cancel reaches this node: `always` nodes only by a second one."""
     return state.cancel is not None and (state.cancel_all or not node.always)
@@ -349,13 +381,15 @@ def _skip_reason(state: RunState, node: Node) -> str | None:
     if state.failure is not None and not node.always:
         return f"the run failed at {state.failure.node}"
     refs = node.refs
-    for ref in refs:
-        if ref.port == ERROR_PORT and state.nodes[state.index_of[ref.node]].status != "failed":
-            return f"{ref.node} did not fail"
+    failures = [ref for ref in refs if ref.port == ERROR_PORT]
+    if failures and not any(has_value(state, ref) for ref in failures):
+        return f"{failures[0].node} did not fail" if len(failures) == 1 else _NOTHING_FAILED
     if node.always or not refs or any(has_value(state, ref) for ref in refs):
         return None
-    absent = state.nodes[state.index_of[refs[0].node]].status
-    return f"its input {refs[0].node} was {absent}" if len(refs) == 1 else "none of its inputs has a value"
+    if len(refs) != 1:
+        return "none of its inputs has a value"
+    parent = state.nodes[state.index_of[refs[0].node]].status
+    return f"its input {refs[0].node} {'failed' if parent == 'failed' else f'was {parent}'}"
 
 
 def has_value(state: RunState, ref: PortRef) -> bool:

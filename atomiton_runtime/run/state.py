@@ -4,7 +4,7 @@
 state it was given is never touched: each step makes a new one that shares nearly everything with the old.
 """
 
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -218,6 +218,8 @@ def _next_node(before: NodeState, event: NodeEvent) -> NodeState:
             return NodeState(status, attempt, None, event.error)
         case ev.NodeStarted() | ev.NodeSkipped() | ev.NodeCancelled():
             return NodeState(status, attempt)
+        case _:
+            assert_never(event)
 
 
 def _is_under_way(node: NodeState) -> bool:
