@@ -1,6 +1,7 @@
 """Describes what is wrong with a flow file, as a compiler would: code, place, source line, caret, hint."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -44,3 +45,69 @@ class FlowInvalid(UsageError):
             where=Where(first.file, first.line, first.column),
         )
         self.problems = tuple(problems)
+
+
+_TAB = "    "
+_MAX_WIDTH = 120
+_CUT = "..."
+
+
+def render_problems(problems: Sequence[Problem]) -> str:
+    """Return all problems as plain text: headline, source line, underline and hint of each, an empty line between."""
+    return "\n".join(_rendered(problem) for problem in problems)
+
+
+def _rendered(problem: Problem) -> str:
+    lines = [problem.headline()]
+    if problem.source_line.strip():
+        source, underline = _excerpt(problem)
+        gutter = " " * len(str(problem.line))
+        lines += [f" {problem.line} | {source}", f" {gutter} | {underline}"]
+    if problem.hint is not None:
+        first, *more = problem.hint.split("\n")
+        lines += [f"  hint: {first}", *(f"        {line}" for line in more)]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _excerpt(problem: Problem) -> tuple[str, str]:
+    """Return the part of the source line around the caret, and the line that underlines it, in terminal cells."""
+    start = min(problem.column - 1, len(problem.source_line))
+    end = min(start + max(problem.width, 1), max(len(problem.source_line), start + 1))
+    before, marked, after = (
+        [_shown(char) for char in problem.source_line[part]]
+        for part in (slice(0, start), slice(start, end), slice(end, None))
+    )
+    room = _MAX_WIDTH - 2 * len(_CUT)
+    marked, cut_marked = _fitting(marked, room)
+    after, cut_after = _fitting(after, (room - _cells(marked)) // 3) if not cut_marked else ([], True)
+    reversed_before, cut_before = _fitting(before[::-1], room - _cells(marked) - _cells(after))
+    head = (_CUT if cut_before else "") + "".join(reversed_before[::-1])
+    tail = "".join(after) + (_CUT if cut_after else "")
+    return head + "".join(marked) + tail, " " * _cells([head]) + "^" * max(_cells(marked), 1)
+
+
+def _fitting(chars: list[str], room: int) -> tuple[list[str], bool]:
+    used = 0
+    for count, char in enumerate(chars):
+        used += _cells([char])
+        if used > room:
+            return chars[:count], True
+    return chars, False
+
+
+def _shown(char: str) -> str:
+    if char == "\t":
+        return _TAB
+    # Marks that turn the direction of writing, and other invisible ones, would move the caret or hide what is there.
+    return char if unicodedata.category(char) not in ("Cc", "Cf", "Zl", "Zp") else f"<U+{ord(char):04X}>"
+
+
+def _cells(texts: Iterable[str]) -> int:
+    """Return the columns that texts take in a terminal."""
+    return sum(_char_cells(char) for text in texts for char in text)
+
+
+def _char_cells(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1

@@ -1,0 +1,85 @@
+"""Computes who waits for whom, in time linear in nodes and edges, without recursion."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from atomiton_runtime.flow.inputs import ERROR_PORT
+from atomiton_runtime.flow.model import Node
+
+
+class Graph(msgspec.Struct, frozen=True, kw_only=True):
+    """The edges of a flow; see the fields of the same names in `model.Flow`."""
+
+    parents: tuple[tuple[int, ...], ...]
+    dependents: tuple[tuple[int, ...], ...]
+    sinks: tuple[int, ...]
+    handled: frozenset[int]
+
+
+def build_graph(nodes: Sequence[Node]) -> Graph:
+    """Return the edges between `nodes`; references to nodes that are not there count for nothing."""
+    index_of = {node.id: index for index, node in enumerate(nodes)}
+    parents: list[tuple[int, ...]] = []
+    dependents: list[list[int]] = [[] for _ in nodes]
+    used: set[int] = set()
+    handled: set[int] = set()
+    for index, node in enumerate(nodes):
+        waits_for: set[int] = {index_of[name] for name in node.after if name in index_of}
+        used |= waits_for
+        for ref in node.refs:
+            parent = index_of.get(ref.node)
+            if parent is not None:
+                waits_for.add(parent)
+                (handled if ref.port == ERROR_PORT else used).add(parent)
+        parents.append(tuple(sorted(waits_for)))
+        for parent in waits_for:
+            dependents[parent].append(index)
+    return Graph(
+        parents=tuple(parents),
+        dependents=tuple(map(tuple, dependents)),
+        # Whoever takes only the error port of a node does not use its outputs: they are still the run's.
+        sinks=tuple(index for index in range(len(nodes)) if index not in used),
+        handled=frozenset(handled),
+    )
+
+
+def find_cycles(graph: Graph) -> list[list[int]]:
+    """Return one cycle of each knot of nodes that wait for each other, in the direction of the data.
+
+    Each begins with its lowest index; `[0, 2]` means: 0 feeds 2, and 2 feeds 0.
+    """
+    tangled = _tangled(graph)
+    cycles: list[list[int]] = []
+    seen: set[int] = set()
+    for start in sorted(tangled):
+        path: list[int] = []
+        place: dict[int, int] = {}
+        node = start
+        # Each tangled node has a tangled parent, so that walking upwards must come round.
+        while node not in seen and node not in place:
+            place[node] = len(path)
+            path.append(node)
+            node = next(parent for parent in graph.parents[node] if parent in tangled)
+        if node in place:
+            upwards = path[place[node] :]
+            cycles.append(_from_lowest(upwards[::-1]))
+        seen.update(path)
+    return cycles
+
+
+def _tangled(graph: Graph) -> set[int]:
+    """Return the nodes that are on, or behind, a cycle: what is left when all that can run has run."""
+    waiting = [len(parents) for parents in graph.parents]
+    ready = [index for index, count in enumerate(waiting) if count == 0]
+    while ready:
+        for dependent in graph.dependents[ready.pop()]:
+            waiting[dependent] -= 1
+            if waiting[dependent] == 0:
+                ready.append(dependent)
+    return {index for index, count in enumerate(waiting) if count}
+
+
+def _from_lowest(cycle: list[int]) -> list[int]:
+    start = cycle.index(min(cycle))
+    return cycle[start:] + cycle[:start]

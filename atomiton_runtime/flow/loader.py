@@ -1,0 +1,84 @@
+"""Reads a flow file: bytes in, a whole and valid `Flow` or all of its problems out."""
+
+import hashlib
+from pathlib import Path
+from typing import cast
+
+from atomiton_runtime.flow.catalogue import Catalogue
+from atomiton_runtime.flow.checks import check_text
+from atomiton_runtime.flow.findings import Findings, KeyPath
+from atomiton_runtime.flow.graph import build_graph
+from atomiton_runtime.flow.model import Flow, Settings
+from atomiton_runtime.flow.node_table import Nodes
+from atomiton_runtime.flow.problems import Problem
+from atomiton_runtime.flow.settings_table import read_settings
+from atomiton_runtime.flow.source import Source, header_lines, read_source
+from atomiton_runtime.flow.variables_table import read_variables
+from atomiton_runtime.ids import FlowId
+
+_KEYS = ("name", "description", "variables", "settings", "nodes")
+_EXAMPLE = 'the least is:\n[nodes.hello]\ntype = "edit-fields"\nvalues = { greeting = "hello" }'
+
+
+def load_flow(content: bytes, path: Path, catalogue: Catalogue) -> Flow | tuple[Problem, ...]:
+    """Return the flow in `content`, or everything that is wrong with it, in the order of the file.
+
+    Reads no file and raises nothing, whatever the bytes are.
+
+    Args:
+        content: the bytes of the file.
+        path: of the file; its stem is the flow's id, its folder the flow's folder.
+        catalogue: the node types there are.
+    """
+    source = read_source(content, str(path))
+    if isinstance(source, Problem):
+        return (source,)
+    findings = Findings()
+    flow = _read(source, content, path, catalogue, findings)
+    if not findings.found:
+        return flow
+    # Loads the second parser, which a flow without problems never needs.
+    from atomiton_runtime.flow.report import make_problems
+
+    return make_problems(findings.found, source.text, str(path))
+
+
+def _read(source: Source, content: bytes, path: Path, catalogue: Catalogue, findings: Findings) -> Flow:
+    data = source.data
+    findings.unknown_keys([key for key in data if key not in _KEYS], _KEYS, (), "the file")
+    for key in ("name", "description"):
+        if key in data:
+            check_text(data[key], (key,), findings)
+    variables = read_variables(data["variables"], findings) if "variables" in data else {}
+    settings = read_settings(data["settings"], findings) if "settings" in data else Settings()
+    declared = data.get("variables")
+    # A variable that is declared wrongly is reported there, not wherever it is used.
+    names = frozenset(cast("dict[str, object]", declared)) if isinstance(declared, dict) else frozenset[str]()
+    if data.get("nodes", {}) == {}:
+        findings.add_key("FLOW-001", "the flow has no nodes", ("nodes",), hint=_EXAMPLE)
+    reader = Nodes(catalogue, names, _lines(source.text), findings)
+    nodes = reader.read(data.get("nodes", {}), ("nodes",))
+    graph = build_graph(nodes)
+    absolute = path.expanduser().absolute()
+    return Flow(
+        id=FlowId(path.stem),
+        name=cast(str, data.get("name", path.stem)),
+        description=cast(str, data.get("description", "")),
+        path=str(absolute),
+        folder=str(absolute.parent),
+        hash=hashlib.sha256(content).hexdigest(),
+        variables=variables,
+        settings=settings,
+        nodes=nodes,
+        parents=graph.parents,
+        dependents=graph.dependents,
+        sinks=graph.sinks,
+        handled=graph.handled,
+    )
+
+
+def _lines(text: str) -> dict[KeyPath, int]:
+    lines: dict[KeyPath, int] = {}
+    for path, line in header_lines(text):
+        lines.setdefault(path, line)
+    return lines

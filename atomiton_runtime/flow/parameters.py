@@ -1,0 +1,152 @@
+"""Reads the parameters of a node: data with templates and expressions in it, then what its type says to them."""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import cast
+
+import msgspec
+
+from atomiton_runtime.flow.catalogue import COMMON_KEYS, NodeTypeInfo
+from atomiton_runtime.flow.expressions import (
+    Expression,
+    ExpressionFailed,
+    Template,
+    Templated,
+    compile_expression,
+    compile_template,
+)
+from atomiton_runtime.flow.findings import Findings, KeyPath
+from atomiton_runtime.flow.lookup import did_you_mean
+from atomiton_runtime.flow.names import OF_ITEMS, name_faults
+
+_IN_BODIES = frozenset(("item", "index"))
+_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What the expressions of a node may use."""
+
+    variables: Collection[str]
+    """The names of the flow's variables."""
+    in_body: bool = False
+
+    @property
+    def repeats(self) -> Collection[str]:
+        """The names of an iteration that exist in templates and conditions here."""
+        return _IN_BODIES if self.in_body else ()
+
+
+def read_parameters(
+    written: Mapping[str, object],
+    node_type: NodeTypeInfo,
+    surroundings: Surroundings,
+    path: KeyPath,
+    findings: Findings,
+) -> dict[str, Templated]:
+    """Return the parameters of a node, compiled; what is wrong is left out and reported.
+
+    Args:
+        written: the node's table.
+        node_type: what it must fit.
+        surroundings: what expressions may use.
+        path: of the node's table.
+        findings: what to report to.
+    """
+    before = len(findings.found)
+    known = node_type.parameters
+    parameters: dict[str, Templated] = {}
+    for name, value in written.items():
+        if name in COMMON_KEYS:
+            continue
+        info = known.get(name)
+        if info is None:
+            _report_unknown(name, node_type, path, findings)
+        elif info.kind == "expression" and isinstance(value, str):
+            parameters[name] = read_expression(
+                value, surroundings.variables, OF_ITEMS, (*path, name), findings
+            )
+        else:
+            parameters[name] = _read_value(value, surroundings, (*path, name), findings)
+    for name, info in known.items():
+        if info.required and name not in written:
+            message = f"node `{path[-1]}` lacks `{name}`, which {node_type.name} needs"
+            findings.add_key("PARAM-005", message, path)
+    if len(findings.found) == before:
+        for complaint in node_type.check(parameters):
+            place = (*path, *complaint.path)
+            findings.add(complaint.code, complaint.message, place, hint=complaint.hint)
+    return parameters
+
+
+def _report_unknown(name: str, node_type: NodeTypeInfo, path: KeyPath, findings: Findings) -> None:
+    known = sorted(node_type.parameters)
+    hint = did_you_mean(name, [*known, *COMMON_KEYS]) or f"its parameters are: {', '.join(known)}"
+    findings.add_key("PARAM-001", f"{node_type.name} has no parameter `{name}`", (*path, name), hint=hint)
+
+
+def _read_value(value: object, surroundings: Surroundings, path: KeyPath, findings: Findings) -> Templated:
+    match value:
+        case str():
+            return _read_text(value, surroundings, path, findings)
+        case bool():
+            return value
+        case int():
+            if not _INT_MIN <= value <= _INT_MAX:
+                findings.add("TOML-008", "an integer of TOML has at most 64 bits", path)
+            return value
+        case float():
+            if not math.isfinite(value):
+                findings.add("FLOW-005", f"{value} is no value that nodes can work with", path)
+            return value
+        case list():
+            entries = cast("list[object]", value)
+            return [
+                _read_value(entry, surroundings, (*path, place), findings)
+                for place, entry in enumerate(entries)
+            ]
+        case dict():
+            table = cast("dict[str, object]", value)
+            return {
+                key: _read_value(entry, surroundings, (*path, key), findings) for key, entry in table.items()
+            }
+        case _:
+            return str(cast("object", getattr(value, "isoformat", value.__str__)()))
+
+
+def _read_text(text: str, surroundings: Surroundings, path: KeyPath, findings: Findings) -> Templated:
+    try:
+        compiled = compile_template(text)
+    except ExpressionFailed as exc:
+        findings.add(exc.code, _about(exc), path, hint=exc.hint)
+        return text
+    if isinstance(compiled, Template):
+        _report_names(compiled, surroundings.variables, surroundings.repeats, path, findings)
+    return compiled
+
+
+def read_expression(
+    text: str, variables: Collection[str], repeats: Collection[str], path: KeyPath, findings: Findings
+) -> Expression | None:
+    """Return a bare expression, compiled; None when it is wrong, which is reported."""
+    try:
+        compiled = compile_expression(text)
+    except ExpressionFailed as exc:
+        findings.add(exc.code, _about(exc), path, hint=exc.hint)
+        return None
+    _report_names(compiled, variables, repeats, path, findings)
+    return compiled
+
+
+def _about(failure: ExpressionFailed) -> str:
+    return f"the expression cannot be used: {failure.reason}"
+
+
+def _report_names(
+    compiled: Template | Expression,
+    variables: Collection[str],
+    repeats: Collection[str],
+    path: KeyPath,
+    findings: Findings,
+) -> None:
+    for fault in name_faults(compiled.uses, variables, repeats=repeats):
+        findings.add(fault.code, fault.reason, path, hint=fault.hint, token=fault.token)

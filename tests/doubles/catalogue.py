@@ -1,0 +1,76 @@
+"""A small catalogue of node types, so that tests of flow files depend on no node."""
+
+from collections.abc import Mapping, Sequence
+
+from atomiton_runtime.flow.catalogue import Complaint, ParameterInfo
+
+
+class TypeDouble:
+    """A node type whose `check` refuses the number 13."""
+
+    def __init__(
+        self,
+        name: str,
+        parameters: Sequence[ParameterInfo],
+        ports: tuple[str, ...],
+        *,
+        has_body: bool = False,
+    ) -> None:
+        self.name = name
+        self.parameters: Mapping[str, ParameterInfo] = {each.name: each for each in parameters}
+        self.ports = ports
+        self.has_body = has_body
+
+    def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:
+        """Complain about every parameter, and every entry of a table, that is 13."""
+        return [
+            Complaint(code="PARAM-003", message=f"`{path[-1]}` must not be 13", path=path, hint="take 12")
+            for path, value in _flat(parameters)
+            if value == 13
+        ]
+
+
+def _flat(parameters: Mapping[str, object]) -> list[tuple[tuple[str | int, ...], object]]:
+    found: list[tuple[tuple[str | int, ...], object]] = []
+    for name, value in parameters.items():
+        found.append(((name,), value))
+        if isinstance(value, dict):
+            found.extend(((name, key), entry) for key, entry in value.items())
+    return found
+
+
+class CatalogueDouble:
+    """The node types `make`, `change`, `store` and `each` (with a body)."""
+
+    def __init__(self) -> None:
+        types = (
+            TypeDouble(
+                "make",
+                [ParameterInfo(name="values"), ParameterInfo(name="count")],
+                ("result", "count"),
+            ),
+            TypeDouble(
+                "change",
+                [
+                    ParameterInfo(name="expression", kind="expression", required=True),
+                    ParameterInfo(name="data"),
+                ],
+                ("result",),
+            ),
+            TypeDouble("store", [ParameterInfo(name="path", required=True)], ("path", "size_bytes")),
+            TypeDouble(
+                "each",
+                [ParameterInfo(name="items"), ParameterInfo(name="condition", kind="expression")],
+                ("results", "errors"),
+                has_body=True,
+            ),
+        )
+        self._types = {each.name: each for each in types}
+
+    def find(self, name: str) -> TypeDouble | None:
+        """Return the node type of this name, or None."""
+        return self._types.get(name)
+
+    def names(self) -> Sequence[str]:
+        """Return all names, sorted."""
+        return sorted(self._types)
