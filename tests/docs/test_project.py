@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SHELL = ["scripts/run", "scripts/test", "scripts/prepare.sh", "scripts/prove-bare-debian", ".ci/run"]
 SECTIONS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
-MACHINE_PATH = re.compile(r"(?<![\w.{}~-])/(?:root|work|home/(?!you\b|dev\b)\w+|Users/\w+|tmp/setup)/")
+MACHINE_PATH = re.compile(r"(?<![\w.{}~-])/(?:root|work|home/(?!me\b|you\b|dev\b)\w+|Users/\w+|tmp/setup)/")
 
 
 def tracked_files() -> list[Path]:
