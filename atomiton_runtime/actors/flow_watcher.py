@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _LOST_RESCAN_S = 1.0
 _POLLING_RESCAN_S = 2.0
+_AFTERMATH_S = 2.0
+"""So long after the last look the folder is scanned: the system drops events when they come in floods."""
 
 
 class WatcherBook:
@@ -142,6 +144,8 @@ class FlowWatcher(GuardedActor[WatcherMessage]):
             self._rescan(tuple(path for path in due if path != str(self._folder)))
         else:
             self._look_at_all(due)
+            if due:
+                self._next_rescan = min(self._next_rescan, now + _AFTERMATH_S)
 
     # -- the folder ----------------------------------------------------------------------------------------
 
@@ -154,7 +158,7 @@ class FlowWatcher(GuardedActor[WatcherMessage]):
         if is_lost(self._book.watched, found, known=known, present=len(listing.names)):
             self._lose()
             return
-        if found != self._book.watched or self._observer is None:
+        if found != self._book.watched or self._observer is None or not self._observer.alive:
             self._arm(found)
             listing = self._list()
         self._notice_conditions(listing)
@@ -199,7 +203,7 @@ class FlowWatcher(GuardedActor[WatcherMessage]):
         if self._book.lost:
             self._book.lost = False
             self._raise("info", "WATCH-005", f"the flows folder {self._folder} is back")
-        if found == self._book.watched and time.monotonic() < self._next_arming:
+        if self._observer is None and found == self._book.watched and time.monotonic() < self._next_arming:
             return
         self._disarm()
         self._book.watched = found

@@ -119,6 +119,12 @@ class FolderObserver:
                 raise OSError(str(error)) from error
             raise
 
+    @property
+    def alive(self) -> bool:
+        """Whether events can still come; False also once the folder was deleted."""
+        emitters = tuple(self._observer.emitters)
+        return self._observer.is_alive() and bool(emitters) and all(each.is_alive() for each in emitters)
+
     def stop(self) -> None:
         """End watching; no thread is left."""
         self._observer.stop()
