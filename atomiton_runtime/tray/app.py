@@ -13,13 +13,14 @@ from typing import TypeAlias, assert_never
 import msgspec
 from filelock import FileLock, Timeout
 
+from atomiton_runtime import control
 from atomiton_runtime.clock import Clock, SystemClock
 from atomiton_runtime.errors import AtomitonError, RuntimeUnusable
 from atomiton_runtime.ids import FlowId
 from atomiton_runtime.requests import CancelRun, Refused, Request, RunFlow
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice, NoticeRaised
-from atomiton_runtime.tray import announce, autostart, menu
+from atomiton_runtime.tray import announce, autostart, menu, wording
 from atomiton_runtime.tray import state as tray_state
 from atomiton_runtime.tray.announce import Announcement
 from atomiton_runtime.tray.autostart import APP_NAME
@@ -30,6 +31,8 @@ from atomiton_runtime.tray.state import ListedFlow, TrayState
 from atomiton_runtime.tray.surface import Surface, Wiring, create_surface
 
 LOCK_FILE = "tray.lock"
+PROCESS_FILE = "tray.process"
+"""Holds the name of the tray's process, for a second tray that has something to hand over."""
 _HISTORY_OF_FLOWS = 400
 """At the start the latest result is looked up for this many flows: one short read each."""
 _RECENT_RUNS = 50
@@ -73,7 +76,7 @@ def run_tray(
     """Start `runtime`, show the icon until Quit, SIGTERM, SIGINT or SIGHUP, stop `runtime`, return the exit code.
 
     Without a desktop it works as `watch` does, and shows the icon as soon as there is one. A second tray for the same
-    data folder says so and returns 0 at once.
+    data folder says so, hands `run` over to the first, and returns at once.
 
     Args:
         runtime: made with `watch=True`, not started.
@@ -84,7 +87,8 @@ def run_tray(
         surface: makes the icon.
 
     Raises:
-        RuntimeUnusable: the data folder cannot be used (TRAY-012), or the runtime cannot start.
+        RuntimeUnusable: the data folder cannot be used (TRAY-012), the runtime cannot start, or the first tray does
+            not answer (CLI-020).
     """
     tell = say or _say
     with contextlib.ExitStack() as stack:
@@ -92,11 +96,27 @@ def run_tray(
             stack.enter_context(_only_one(runtime.places.data))
         except Timeout:
             tell(f"{APP_NAME} already runs in the tray for {runtime.places.data} (TRAY-010)")
-            return 0
+            return _hand_over(runtime.places.data, run, tell) if run else 0
         tray = Tray(runtime, autostart_command, clock or SystemClock(), tell, surface)
         with _ended_by_signals(tray.stop):
             tray.run(run)
     return 0
+
+
+def _hand_over(data: Path, flow: str, tell: Callable[[str], object]) -> int:
+    """Ask the tray that runs for `data` to execute `flow`; return the exit code."""
+    # A relative path means another file in the other process's folder.
+    request = RunFlow(flow=str(Path(flow).absolute()) if Path(flow).is_file() else flow, trigger="tray")
+    try:
+        process = (data / PROCESS_FILE).read_text(encoding="utf-8")
+    except OSError as exc:
+        raise RuntimeUnusable("CLI-020", f"the running tray cannot be reached: {exc}") from exc
+    match control.request(data, process, request):
+        case Refused(errors=errors):
+            tell("\n".join(wording.error_text(error) for error in errors))
+            return 2
+        case _:
+            return 0
 
 
 class Tray:
@@ -128,6 +148,7 @@ class Tray:
         if self._stopping.is_set():
             return
         self._runtime.start()
+        (self._runtime.places.data / PROCESS_FILE).write_text(self._runtime.process, encoding="utf-8")
         worker = threading.Thread(target=self._work, args=(first_flow,), name="tray", daemon=True)
         try:
             unsubscribe = self._runtime.subscribe(self._inbox.put, kinds=tray_state.KINDS)

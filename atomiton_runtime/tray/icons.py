@@ -22,8 +22,9 @@ APP_SIZE = 128
 _GRID = 24.0
 _ENLARGED = 8
 _RIM = (255, 255, 255, 235)
+_QUIET = (128, 136, 150, 255)
 _INK = (255, 255, 255, 255)
-_FILLS = {
+FILLS = {
     "idle": (71, 85, 105),
     "running": (37, 99, 235),
     "succeeded": (21, 128, 61),
@@ -37,21 +38,29 @@ _Point = tuple[float, float]
 def draw(mood: Mood, size: int) -> Image.Image:
     """Return the picture of `mood`, `size` pixels square, RGBA. Shared: do not change it."""
     pen = _Pen(size)
-    _PICTURES[mood](pen, _FILLS[mood])
+    _PICTURES[mood](pen, FILLS[mood])
     return pen.image.reduce(_ENLARGED)
 
 
 @functools.cache
-def png(mood: Mood, size: int) -> bytes:
-    """Return the picture of `mood` as a PNG file."""
-    buffer = io.BytesIO()
-    draw(mood, size).save(buffer, "PNG")
-    return buffer.getvalue()
+def menu_png(mood: Mood) -> bytes:
+    """Return the picture of a menu entry as a PNG file; one that never ran has a quiet ring, not the application's."""
+    if mood != "idle":
+        return _png(draw(mood, MENU_SIZE))
+    pen = _Pen(MENU_SIZE)
+    pen.ring((12, 12), 6.2, 1.8, _QUIET)
+    return _png(pen.image.reduce(_ENLARGED))
 
 
 def app_png() -> bytes:
     """Return the picture of the application, as a PNG file of 128 pixels."""
-    return png("idle", APP_SIZE)
+    return _png(draw("idle", APP_SIZE))
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 class _Pen:
@@ -71,6 +80,10 @@ class _Pen:
             (y + radius) * self._unit,
         ]
         self._draw.ellipse(box, fill=colour)
+
+    def ring(self, centre: _Point, radius: float, width: float, colour: tuple[int, ...]) -> None:
+        self.disc(centre, radius, colour)
+        self.disc(centre, radius - width, (0, 0, 0, 0))
 
     def polygon(self, points: Sequence[_Point], colour: tuple[int, ...]) -> None:
         self._draw.polygon([(x * self._unit, y * self._unit) for x, y in points], fill=colour)

@@ -52,7 +52,7 @@ def native_menu(
     def item(entry: Entry) -> MenuItem:
         if entry.separator:
             return Menu.SEPARATOR
-        picture = icons.png(entry.mood, icons.MENU_SIZE) if entry.mood else None
+        picture = icons.menu_png(entry.mood) if entry.mood else None
         text, action = escape(entry.text), entry.action
         if entry.children:
             return KeyedItem(entry.key, text, Menu(*items(entry.children)), picture=picture)

@@ -65,6 +65,11 @@ class TrayRuntime(Protocol):
         """The folders."""
         ...
 
+    @property
+    def process(self) -> str:
+        """The name by which other processes reach this runtime (see `control`)."""
+        ...
+
     def start(self) -> object:
         """Start everything."""
         ...

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from atomiton_runtime.control import ControlDoor, processes_folder
 from atomiton_runtime.errors import ErrorInfo, Where
 from atomiton_runtime.flow.model import Variable
 from atomiton_runtime.ids import FlowId
@@ -242,6 +243,21 @@ def test_open_menu_does_not_jump(host: TrayHost, runtime: FakeRuntime, tray: Run
     host.close()
 
 
+def test_click_closes_the_menu(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -> None:
+    """A panel that never says that its menu was closed gets new lines after a click, and as the menu opens again."""
+    runtime.add_flow("first", "First")
+    host.wait_for("First")
+    host.menu_call("AboutToShow", "i", [0])
+    host.click("First")
+    host.wait_for("Cancel First")
+    host.menu_call("AboutToShowGroup", "ai", [[0]])
+    runtime.add_flow("second", "Second")
+    runtime.succeed(runtime.last_run())
+    host.wait_for("First", "✓")
+    assert host.menu_call("AboutToShowGroup", "ai", [[0]]) == [[0], []]
+    assert "Second" in host.labels()
+
+
 def test_text_changes_travel_as_properties(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -> None:
     """A new text is told as a property of its line, not as a new layout."""
     runtime.add_flow("first", "First")
@@ -477,6 +493,29 @@ def test_second_tray_says_so(
     assert len(second.said) == 1
     assert "already runs" in second.said[0]
     assert len(host.registrations) == 1
+
+
+@pytest.mark.parametrize(("refusal", "code"), [((), 0), ((ErrorInfo("FLOW-404", "there is no flow x"),), 2)])
+def test_second_tray_hands_over(
+    refusal: tuple[ErrorInfo, ...],
+    code: int,
+    runtime: FakeRuntime,
+    tray: RunningTray,
+    start_tray: Callable[..., RunningTray],
+) -> None:
+    """What a second tray was to run is run by the first; what that refuses is said."""
+    runtime.refusal = refusal
+    door = ControlDoor(processes_folder(runtime.places.data), runtime.process, runtime.submit)
+    door.start()
+    try:
+        second = start_tray(run="first")
+        assert second.wait() == code
+    finally:
+        door.stop()
+    assert runtime.requests == [RunFlow(flow="first", trigger="tray")]
+    assert [line for line in second.said if "FLOW-404" in line] == ["there is no flow x (FLOW-404)"] * len(
+        refusal
+    )
 
 
 def test_autostart_entry(host: TrayHost, tray: RunningTray) -> None:

@@ -47,6 +47,8 @@ class FakeRuntime:
     def __init__(self, folder: Path, *, ends_by_itself: bool = False) -> None:
         self.places = Places(flows=folder / "flows", data=folder / "data")
         self.places.flows.mkdir(parents=True, exist_ok=True)
+        self.places.data.mkdir(parents=True, exist_ok=True)
+        self.process = "fake"
         self.requests: list[Request] = []
         self.refusal: tuple[ErrorInfo, ...] = ()
         self.gate = threading.Event()
@@ -79,7 +81,6 @@ class FakeRuntime:
             case RunFlow(flow=flow, trigger=trigger):
                 run_id = self.begin(FlowId(flow), trigger=trigger)
                 if self._ends_by_itself:
-                    self.places.data.mkdir(parents=True, exist_ok=True)
                     (self.places.data / f"{flow}.ran").touch()
                     self.succeed(run_id)
                 return RunAccepted(run_id=run_id, flow=FlowId(flow))

@@ -26,7 +26,8 @@ from atomiton_runtime.tray.status_notifier.layout import (
 
 PATH = "/MenuBar"
 OPEN_AT_MOST_S = 30.0
-"""A panel that says when its menu opens but not when it closes gets structural changes after this time."""
+"""Some panels (xfce) say when their menu opens but not when it closes: they get structural changes after a click,
+as it opens again, or after this time."""
 
 _Variants = dict[str, Variant]
 _Names = Annotated[list[str], DBusSignature("as")]
@@ -102,6 +103,7 @@ class MenuService(ServiceInterface):
     def _about_to_show(self) -> bool:
         self._latest = self._numbers.place(self._nodes())
         changed = self._show(self._latest)
+        self._note_open()
         self._opened()
         return changed
 
@@ -126,7 +128,9 @@ class MenuService(ServiceInterface):
             case "closed" if number == ROOT:
                 self._note_closed()
             case "clicked":
-                if line is None or not self._clicked(line.key):
+                taken = line is not None and self._clicked(line.key)
+                self._note_closed()  # whoever says nothing else: a click closes the menu
+                if not taken:
                     self._stale(number)
                     raise _unknown(number)
             case _ if line is None:
