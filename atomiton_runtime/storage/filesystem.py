@@ -268,7 +268,7 @@ class FilesystemEngine(StorageEngine):
             return Tail()
         events = folder / run_folder.EVENTS
         known = self._tails.get(run_id)
-        if known is not None and events.stat().st_size == known[0]:
+        if known is not None and events.exists() and events.stat().st_size == known[0]:
             return known[1]
         size = run_folder.cut_torn_line(events)
         tail = run_folder.tail_of(folder)

@@ -29,7 +29,7 @@ _ACTIVE_TAILS = 10_000
 """Tails remembered at most; what is forgotten is read again."""
 
 _INSERT_EVENT = "INSERT INTO events (run_id, seq, body) VALUES (?, ?, ?)"
-_INSERT_FILE = "INSERT OR IGNORE INTO files (run_id, name) VALUES (?, ?)"
+_INSERT_FILE = "INSERT OR IGNORE INTO files (run_id, name, size_bytes) VALUES (?, ?, ?)"
 _WRITE_SUMMARY = (
     "INSERT INTO runs (run_id, flow, status, size_bytes, body) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, size_bytes = excluded.size_bytes, "
@@ -217,12 +217,16 @@ class SqliteEngine(StorageEngine):
         known = self._tails.get(run_id)
         if known is not None:
             return known
-        ((last, size_bytes),) = self._rows(
-            "SELECT max(seq), sum(length(body)) FROM events WHERE run_id = ?", (run_id,)
+        ((last, events_bytes, files_bytes),) = self._rows(
+            "SELECT max(seq), sum(length(body)), (SELECT total(size_bytes) FROM files WHERE run_id = ?1) "
+            "FROM events WHERE run_id = ?1",
+            (run_id,),
         )
         if last is None:
             return Tail()
-        return Tail(next_seq=last + 1, size_bytes=size_bytes, summary=self.summary(run_id))
+        return Tail(
+            next_seq=last + 1, size_bytes=events_bytes + int(files_bytes), summary=self.summary(run_id)
+        )
 
     def _stored_line(self, run_id: RunId, seq: int) -> bytes:
         ((body,),) = self._rows("SELECT body FROM events WHERE run_id = ? AND seq = ?", (run_id, seq))
@@ -242,7 +246,11 @@ def _insert(connection: sqlite3.Connection, additions: Mapping[RunId, Addition])
             for seq, line in enumerate(addition.lines, addition.before.next_seq)
         ],
     )
-    files = [(run_id, file.name) for run_id, addition in additions.items() for file in addition.files]
+    files = [
+        (run_id, file.name, file.size_bytes)
+        for run_id, addition in additions.items()
+        for file in addition.files
+    ]
     if files:
         connection.executemany(_INSERT_FILE, files)
     changed = changed_summaries(additions.values())

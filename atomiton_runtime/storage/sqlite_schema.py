@@ -20,7 +20,9 @@ CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, flow TEXT NOT NULL, status TEXT NOT NULL, size_bytes INTEGER NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX runs_by_flow ON runs (flow, run_id);
-CREATE TABLE files (run_id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run_id, name)) WITHOUT ROWID;
+CREATE TABLE files (
+    run_id TEXT NOT NULL, name TEXT NOT NULL, size_bytes INTEGER NOT NULL, PRIMARY KEY (run_id, name)
+) WITHOUT ROWID;
 """
 
 
