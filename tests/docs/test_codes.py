@@ -18,11 +18,14 @@ def tables() -> dict[str, dict[str, str]]:
 
 
 def test_a_code_has_one_meaning() -> None:
-    """No code is in two tables, and each has the form PREFIX-NNN."""
-    codes = [code for table in tables().values() for code in table]
+    """Where two tables list a code they agree on what it means, and each code has the form PREFIX-NNN."""
+    meanings: dict[str, set[str]] = {}
+    for table in tables().values():
+        for code, meaning in table.items():
+            meanings.setdefault(code, set()).add(meaning)
 
-    assert len(codes) == len(set(codes))
-    assert [code for code in codes if not CODE.fullmatch(code)] == []
+    assert {code: found for code, found in meanings.items() if len(found) > 1} == {}
+    assert [code for code in meanings if not CODE.fullmatch(code)] == []
 
 
 def test_every_code_in_use_is_explained() -> None:
