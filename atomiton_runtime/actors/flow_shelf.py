@@ -191,7 +191,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
 
     def _load(self, data: bytes, path: str) -> Loaded:
         try:
-            return load_flow(data, path, self._catalogue)
+            return load_flow(data, Path(path), self._catalogue)
         except Exception as error:  # a border: one file must not take the other flows along
             log.error("the loader failed on %s", path, exc_info=error)
             message = f"the runtime itself failed on this file: {error!r}"
