@@ -2,9 +2,8 @@
 
 CODES: dict[str, str] = {
     "CLI-001": "the command line cannot be understood",
-    "CLI-002": "a value does not fit the flow's variable",
-    "CLI-003": "the flow has no such variable",
-    "CLI-004": "a variable without a default was not set",
+    "CLI-002": "a value does not fit an option of the command",
+    "CLI-003": "a `--var` has no value",
     "CLI-010": "the file exists already and is not overwritten",
     "CLI-011": "the name cannot be the name of a flow file",
     "CLI-012": "the file cannot be written",

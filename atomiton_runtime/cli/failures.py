@@ -28,13 +28,12 @@ def exit_code(error: AtomitonError) -> int:
 
 
 def show_error(error: AtomitonError) -> None:
-    """Print the error, or all problems of an invalid flow, to stderr."""
+    """Print the error to stderr; of an invalid flow, or of wrong variables, all that is wrong."""
     problems: Sequence[Problem] = getattr(error, "problems", ())
-    if problems:
-        for problem in problems:
-            click.echo(problem_text(problem), err=True)
-        return
-    click.echo(error_text(error.info()), err=True)
+    errors: Sequence[ErrorInfo] = getattr(error, "errors", ())
+    lines = [problem_text(problem) for problem in problems] or [error_text(each) for each in errors]
+    for text in lines or [error_text(error.info())]:
+        click.echo(text, err=True)
 
 
 def show_usage_error(error: click.UsageError) -> None:

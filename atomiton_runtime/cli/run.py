@@ -89,9 +89,6 @@ def command(
     runtime: Runtime = ctx.meta[_RUNTIME]
     loaded: Flow = ctx.meta[_FLOW]
     variables = flags.given_values(ctx, loaded.variables, var)
-    lacking = flags.missing(loaded.variables, variables)
-    if lacking is not None:
-        raise lacking
     display = _display(loaded, as_json=as_json)
     document, code = execute(runtime, RunFlow(flow=flow, variables=variables, trigger="cli"), display)
     _show(document, loaded, display, as_json=as_json)
