@@ -22,19 +22,12 @@ PROGRAM = ROOT / "tests/doubles/tray_process.py"
 IDLE, SUCCEEDED = icons.FILLS["idle"], icons.FILLS["succeeded"]
 
 
-@pytest.fixture(scope="module")
-def shared_desktop() -> Iterator[TrueDesktop]:
-    """A desktop with a panel, for all tests of this module."""
+@pytest.fixture
+def desktop(request: pytest.FixtureRequest) -> Iterator[TrueDesktop]:
+    """A desktop with a panel, whose last sight is kept as a picture."""
     with TrueDesktop() as true_desktop:
         yield true_desktop
-
-
-@pytest.fixture
-def desktop(shared_desktop: TrueDesktop, request: pytest.FixtureRequest) -> Iterator[TrueDesktop]:
-    """The desktop, whose last sight is kept as a picture."""
-    yield shared_desktop
-    keep(shared_desktop.screenshot(), request.node.name)
-    shared_desktop.end("tray")
+        keep(true_desktop.screenshot(), request.node.name)
 
 
 def keep(picture: Image.Image, name: str) -> None:
@@ -87,32 +80,43 @@ def test_panel_restart_shows_the_icon_again(desktop: TrueDesktop, tmp_path: Path
     wait_for_icon(desktop)
 
 
-def test_start_at_login(desktop: TrueDesktop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The autostart entry is valid, and the desktop's login starts the tray by it, blanks in its path included."""
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program in a folder with blanks, which writes down its process id and its arguments, and becomes a tray."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    folder = tmp_path / 'a "folder" with 100% $odd `names`'
-    folder.mkdir()
-    pid_file = folder / "pid"
-    program = folder / "tray"
-    program.write_text(
-        '#!/bin/sh\ncd "$(dirname "$0")" && echo $$ > draft && mv draft pid\n'
-        f'PYTHONPATH="{ROOT}" exec "{sys.executable}" "{PROGRAM}" "$@"\n',
+    path = tmp_path / "my programs" / "tray"
+    path.parent.mkdir()
+    path.write_text(
+        '#!/bin/sh\ncd "$(dirname "$0")"\nprintf "%s\\n" "$@" > arguments\necho $$ > draft && mv draft pid\n'
+        f'PYTHONPATH="{ROOT}" exec "{sys.executable}" "{PROGRAM}" . 3\n',
         encoding="utf-8",
     )
-    program.chmod(0o755)
-    place = autostart.enable([str(program), str(folder), "3"])
+    path.chmod(0o755)
+    return path
 
+
+@pytest.mark.parametrize("starter", ["dex", "gio"])
+def test_start_at_login(starter: str, desktop: TrueDesktop, program: Path) -> None:
+    """The autostart entry is valid, and what starts programs at login starts the tray by it."""
+    # dex 0.8 does not undo the escapes of the specification; gio is what GNOME and XFCE do.
+    odd = ["tray", "two words"] if starter == "dex" else ['a "b" 100% $HOME `x` \\ \\n é', "", "%f"]
+    place = autostart.enable([str(program), *odd])
     validation = subprocess.run(
         ["desktop-file-validate", place], capture_output=True, text=True, timeout=10, check=False
     )
     assert (validation.returncode, validation.stdout) == (0, "")
-    desktop.spawn("login", ["dex", "-a", "-e", "XFCE", "-s", place.parent])
+
+    command = (
+        ["dex", "-a", "-e", "XFCE", "-s", place.parent] if starter == "dex" else ["gio", "launch", place]
+    )
+    desktop.spawn("login", command)
     try:
         wait_for_icon(desktop)
     finally:
-        pid = int(eventually(pid_file.read_text, "the tray's start"))
+        pid = int(eventually((program.parent / "pid").read_text, f"the tray's start: {desktop.log('login')}"))
         os.kill(pid, signal.SIGTERM)
     eventually(lambda: desktop.find_on_panel(IDLE) is None, "the icon goes")
+    assert (program.parent / "arguments").read_text().split("\n")[:-1] == odd
     assert autostart.disable() is True
     assert list(place.parent.iterdir()) == []
