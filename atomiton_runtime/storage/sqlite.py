@@ -23,7 +23,7 @@ from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import damaged, not_open, reported
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.sqlite_errors import explained
-from atomiton_runtime.storage.sqlite_schema import prepare
+from atomiton_runtime.storage.sqlite_schema import check_file, prepare
 
 _ACTIVE_TAILS = 10_000
 """Tails remembered at most; what is forgotten is read again."""
@@ -69,6 +69,7 @@ class SqliteEngine(StorageEngine):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         connection: sqlite3.Connection | None = None
         try:
+            check_file(self._path)
             connection = sqlite3.connect(
                 self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
             )

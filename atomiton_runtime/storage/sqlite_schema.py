@@ -10,6 +10,8 @@ from atomiton_runtime.storage.failures import damaged
 SCHEMA_VERSION = 1
 """Kept in the file's `user_version`; a file with a higher one is refused."""
 
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
 _WAL_LIMIT_BYTES = 16 * 1024 * 1024
 _SYNCHRONOUS: dict[Durability, str] = {"process": "NORMAL", "power": "FULL"}
 _TABLES = """
@@ -26,6 +28,21 @@ CREATE TABLE files (
 """
 
 
+def check_file(path: Path) -> None:
+    """Refuse a file that SQLite would overwrite: it takes one shorter than its header for a new database.
+
+    Raises:
+        StorageError: STORE-005, the file is no database.
+        OSError: the file cannot be read.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if header and (len(header) < _HEADER_BYTES or not header.startswith(_MAGIC)):
+        raise damaged(path, "it is not a database, or was cut short")
+
+
 def prepare(connection: sqlite3.Connection, path: Path, durability: Durability) -> None:
     """Check the file, create the tables where it is new, and set the connection up.
 
@@ -33,9 +50,9 @@ def prepare(connection: sqlite3.Connection, path: Path, durability: Durability) 
         StorageError: STORE-004 newer, STORE-005 no store, STORE-006 no locking; the file is then unchanged.
         sqlite3.Error: SQLite cannot read or write the file.
     """
-    _check_version(connection, path)
-    # Has an effect on a new file only, before its first table.
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    if not _check_version(connection, path):
+        # Must come before the first table; later it would have no effect but to write to the file.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     ((mode,),) = connection.execute("PRAGMA journal_mode = WAL").fetchall()
     if mode != "wal":
         raise StorageError(

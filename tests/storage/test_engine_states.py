@@ -7,15 +7,21 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from tests.doubles.journals import failed, node_started, queued, started, succeeded
-from tests.storage.test_engine import address
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from atomiton_runtime.errors import StorageError
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary, summarize
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.storage.create import ENGINES, create_storage
+from tests.doubles.journals import failed, node_started, queued, started, succeeded
+from tests.storage.test_engine import address
 
 RUNS = st.sampled_from(["R1", "R2", "R3"])
 KINDS = st.sampled_from([started, node_started, succeeded, failed])
@@ -96,4 +102,6 @@ class EngineMachine(RuleBasedStateMachine):
 def test_every_engine_behaves_like_the_model(scheme: str) -> None:
     """No sequence of appends, deletions and reopenings tells an engine from a dictionary of lists."""
     machine = type("Machine", (EngineMachine,), {"scheme": scheme})
-    run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=15, deadline=None))
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=25, stateful_step_count=15, deadline=None)
+    )

@@ -1,0 +1,400 @@
+"""A disk that refuses, a file that is damaged: the store says so, stays as it was and is usable afterwards."""
+
+import os
+import resource
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from atomiton_runtime.errors import StorageError
+from atomiton_runtime.ids import RunId
+from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.storage import run_folder
+from atomiton_runtime.storage.create import create_filesystem_engine, create_sqlite_engine, create_storage
+from atomiton_runtime.storage.engine import StorageEngine
+from atomiton_runtime.storage.sqlite_errors import explained
+from atomiton_runtime.storage.undo import UndoNote
+from atomiton_runtime.values import LARGE_VALUE_BYTES
+from tests.doubles.journals import journal, node_succeeded, queued, started
+from tests.storage.test_engine import address
+
+DISK_ENGINES = ["sqlite", "files"]
+
+
+@contextmanager
+def files_end_at(limit_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `limit_bytes`, as a full disk would not."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture(params=DISK_ENGINES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StorageEngine]:
+    engine = create_storage(address(request.param, tmp_path))
+    engine.open()
+    yield engine
+    engine.close()
+
+
+def large_event(run: str, seq: int, size_bytes: int) -> RunEvent:
+    return node_succeeded(run, seq, outputs={"result": msgspec.Raw(b'"' + b"x" * size_bytes + b'"')})
+
+
+def test_a_full_disk_changes_nothing(engine: StorageEngine) -> None:
+    """A group that does not fit is STORE-002 as a whole; what fits later is stored, what was there is readable."""
+    engine.append([queued("R1"), queued("R2")])
+    group = [started("R1"), started("R2"), large_event("R2", 2, 900_000), queued("R3")]
+    with files_end_at(400_000), pytest.raises(StorageError) as caught:
+        engine.append(group)
+
+    assert caught.value.code == "STORE-002"
+    assert "store" in caught.value.message
+    assert caught.value.hint
+    assert [len(engine.journal(RunId(run))) for run in ("R1", "R2", "R3")] == [1, 1, 0]
+    assert [summary.status for summary in engine.summaries()] == ["queued", "queued"]
+    engine.append(group)
+    assert [len(engine.journal(RunId(run))) for run in ("R1", "R2", "R3")] == [2, 3, 1]
+
+
+def test_a_full_disk_refuses_a_large_value(engine: StorageEngine) -> None:
+    """A value whose file does not fit is STORE-002 and leaves no half of a file."""
+    with files_end_at(LARGE_VALUE_BYTES // 2), pytest.raises(StorageError) as caught:
+        engine.large_values.pack({"result": "x" * LARGE_VALUE_BYTES})
+
+    assert caught.value.code == "STORE-002"
+    assert engine.large_values.stored_bytes() == 0
+
+
+def appended_until_full(engine: StorageEngine) -> None:
+    for number in range(100):
+        engine.append([queued(f"R{number:02d}"), large_event(f"R{number:02d}", 1, 30_000)])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+@pytest.mark.parametrize("scheme", DISK_ENGINES)
+def test_a_truly_full_disk(scheme: str, tmp_path: Path) -> None:
+    """On a file system of 1 MiB every acknowledged run stays readable when it is full, and deleting frees it."""
+    if os.system(f"mount -t tmpfs -o size=1m none {tmp_path} 2>/dev/null"):
+        pytest.skip("this machine does not allow mounting")
+    engine = create_storage(address(scheme, tmp_path))
+    try:
+        engine.open()
+        with pytest.raises(StorageError) as caught:
+            appended_until_full(engine)
+        kept = len(engine.summaries(limit=100))
+        assert caught.value.code == "STORE-002"
+        assert "No space left on device" in caught.value.message
+        assert 5 < kept < 40
+        for number in range(kept):
+            assert len(engine.journal(RunId(f"R{number:02d}"))) == 2
+        assert engine.journal(RunId(f"R{kept:02d}")) == ()
+    finally:
+        engine.close()
+        os.system(f"umount {tmp_path}")
+
+
+@pytest.mark.parametrize("scheme", DISK_ENGINES)
+def test_a_place_that_cannot_be_a_store(scheme: str, tmp_path: Path) -> None:
+    """A file in the way of the folder is STORE-001 with path, reason and hint."""
+    (tmp_path / "file").write_text("mine")
+    engine = create_storage(f"{scheme}:///{tmp_path / 'file' / 'store'}")
+    with pytest.raises(StorageError) as caught:
+        engine.open()
+
+    assert caught.value.code == "STORE-001"
+    assert str(tmp_path / "file") in caught.value.message
+    assert "Not a directory" in caught.value.message or "File exists" in caught.value.message
+    assert caught.value.hint
+    assert (tmp_path / "file").read_text() == "mine"
+    engine.close()
+
+
+def test_a_folder_where_the_database_should_be(tmp_path: Path) -> None:
+    """A folder named like the database is STORE-001 with the system's words."""
+    with pytest.raises(StorageError, match="Is a directory") as caught:
+        create_sqlite_engine(tmp_path).open()
+
+    assert caught.value.code == "STORE-001"
+
+
+def filled(path: Path) -> None:
+    engine = create_sqlite_engine(path)
+    engine.open()
+    for number in range(40):
+        engine.append(journal(f"R{number:02d}", middle=10))
+    engine.close()
+
+
+def opened_and_read(engine: StorageEngine) -> None:
+    engine.open()
+    for number in range(40):
+        engine.journal(RunId(f"R{number:02d}"))
+
+
+def test_a_cut_database_is_refused_and_not_touched(tmp_path: Path) -> None:
+    """A database cut at any length gives a StorageError, at opening or reading, and keeps its bytes."""
+    whole = tmp_path / "whole"
+    filled(whole)
+    content = whole.read_bytes()
+    path = tmp_path / "cut"
+    for length in (
+        1,
+        50,
+        99,
+        100,
+        1000,
+        4096,
+        5000,
+        8192,
+        len(content) // 2,
+        len(content) - 4096,
+        len(content) - 1,
+    ):
+        path.write_bytes(content[:length])
+        engine = create_sqlite_engine(path)
+        try:
+            with pytest.raises(StorageError) as caught:
+                opened_and_read(engine)
+        finally:
+            engine.close()
+        assert caught.value.code == "STORE-005"
+        assert str(path) in caught.value.message
+        assert content[:length][100:] == path.read_bytes()[100:]
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [("PRAGMA user_version = 99", "STORE-004"), ("CREATE TABLE theirs (a)", "STORE-005")],
+)
+def test_a_database_of_others_is_refused(tmp_path: Path, statement: str, code: str) -> None:
+    """A newer schema and another program's database are refused, and left as they are."""
+    path = tmp_path / "store"
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.close()
+    content = path.read_bytes()
+    engine = create_sqlite_engine(path)
+    with pytest.raises(StorageError) as caught:
+        engine.open()
+
+    assert code == caught.value.code
+    assert caught.value.hint
+    assert content == path.read_bytes()
+
+
+def test_text_is_no_database(tmp_path: Path) -> None:
+    """A text file is STORE-005 and keeps its content."""
+    (tmp_path / "store").write_text("shopping list\n" * 100)
+    with pytest.raises(StorageError, match="not a database") as caught:
+        create_sqlite_engine(tmp_path / "store").open()
+
+    assert caught.value.code == "STORE-005"
+    assert (tmp_path / "store").read_text().startswith("shopping list")
+
+
+@pytest.mark.parametrize(("table", "read"), [("events", "journal"), ("runs", "summary")])
+def test_a_damaged_row_is_named(tmp_path: Path, table: str, read: str) -> None:
+    """A row that is no event or summary is STORE-005, not a traceback."""
+    path = tmp_path / "store"
+    filled(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE {table} SET body = '{{}}' WHERE run_id = 'R00'")
+    connection.close()
+    engine = create_sqlite_engine(path)
+    engine.open()
+    with pytest.raises(StorageError, match="cannot be understood") as caught:
+        getattr(engine, read)(RunId("R00"))
+
+    assert caught.value.code == "STORE-005"
+    engine.close()
+
+
+def test_a_locked_database_is_waited_for_then_reported(tmp_path: Path) -> None:
+    """A store that another process keeps locked is STORE-007, and usable once it is free."""
+    from atomiton_runtime.storage.sqlite import SqliteEngine
+
+    engine = SqliteEngine(tmp_path / "store", busy_timeout_s=0.01)
+    engine.open()
+    other = sqlite3.connect(tmp_path / "store", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError) as caught:
+        engine.append([queued("R1")])
+    other.close()
+    engine.append([queued("R1")])
+
+    assert caught.value.code == "STORE-007"
+    engine.close()
+
+
+def test_a_file_system_without_wal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where SQLite cannot share memory between processes (a network folder) the store is refused: STORE-006."""
+    connect = sqlite3.connect
+
+    def without_locks(path: Path, **options: object) -> sqlite3.Connection:
+        return connect(f"file:{path}?vfs=unix-none", uri=True, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(sqlite3, "connect", without_locks)
+    with pytest.raises(StorageError) as caught:
+        create_sqlite_engine(tmp_path / "store").open()
+
+    assert caught.value.code == "STORE-006"
+
+
+def test_sqlite_words_become_ours(tmp_path: Path) -> None:
+    """Each kind of refusal has its code; an unknown one keeps SQLite's words."""
+
+    def code_of(kind: int) -> str:
+        error = sqlite3.OperationalError("odd")
+        error.sqlite_errorcode = kind
+        found = explained(error, "STORE-002", "write", tmp_path / "store")
+        assert str(tmp_path / "store") in found.message
+        return found.code
+
+    assert code_of(sqlite3.SQLITE_FULL) == "STORE-002"
+    assert code_of(sqlite3.SQLITE_IOERR_WRITE) == "STORE-002"
+    assert code_of(sqlite3.SQLITE_CORRUPT) == "STORE-005"
+    assert code_of(sqlite3.SQLITE_CANTOPEN) == "STORE-002"
+    assert "odd" in explained(sqlite3.OperationalError("odd"), "STORE-011", "read", tmp_path).message
+    assert "No such file" in explained(FileNotFoundError(2, "x"), "STORE-011", "read", tmp_path).message
+    (tmp_path / "there").touch()
+    error = sqlite3.OperationalError("unable to open")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    assert "cannot open" in explained(error, "STORE-001", "open", tmp_path / "there").message
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[StorageEngine]:
+    engine = create_filesystem_engine(tmp_path / "store")
+    engine.open()
+    yield engine
+    engine.close()
+
+
+def test_a_run_can_be_read_with_cat(files: StorageEngine, tmp_path: Path) -> None:
+    """run.toml and events.jsonl are text that a person reads."""
+    files.append(journal("R1"))
+    folder = tmp_path / "store" / "customers" / "R1"
+    text = (folder / "run.toml").read_text()
+
+    assert 'status = "succeeded"' in text
+    assert "limit = 5" in text
+    assert "started_at = 2026-11-23" in text
+    assert len((folder / "events.jsonl").read_text().splitlines()) == 7
+
+
+def test_a_torn_line_is_cut_off(files: StorageEngine, tmp_path: Path) -> None:
+    """What a kill left of an unfinished line is not read, and the next append removes it."""
+    files.append([queued("R1"), started("R1")])
+    path = tmp_path / "store" / "customers" / "R1" / "events.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"kind":"NodeSta')
+    assert len(files.journal(RunId("R1"))) == 2
+    files.append(journal("R1"))
+
+    assert len(files.journal(RunId("R1"))) == 7
+
+
+@pytest.mark.parametrize("content", [None, "", "status = 1", "not toml", 'status = "failed"\nsize_bytes = 1'])
+def test_run_toml_is_made_anew_from_the_events(
+    files: StorageEngine, tmp_path: Path, content: str | None
+) -> None:
+    """A run.toml that is missing or spoilt loses nothing: the events are the truth."""
+    files.append(journal("R1"))
+    path = tmp_path / "store" / "customers" / "R1" / "run.toml"
+    path.unlink() if content is None else path.write_text(content)
+
+    assert files.summary(RunId("R1")).status == "succeeded"
+
+
+def test_an_unfinished_group_is_taken_back_at_the_next_use(files: StorageEngine, tmp_path: Path) -> None:
+    """A process that died in a group leaves a note; whoever comes next brings the store back."""
+    root = tmp_path / "store"
+    files.append([queued("R1")])
+    events = root / "customers" / "R1" / "events.jsonl"
+    new = root / "customers" / "R2" / "events.jsonl"
+    UndoNote(root, sync=False).write([(events, events.stat().st_size), (new, 0)])
+    run_folder.append_lines(events, [b"half a group"], sync=False)
+    new.parent.mkdir()
+    run_folder.append_lines(new, [b"the other half"], sync=False)
+
+    assert len(files.journal(RunId("R1"))) == 1
+    assert not new.parent.exists()
+    files.append(journal("R1"))
+
+
+def test_an_unreadable_note_is_discarded(files: StorageEngine, tmp_path: Path) -> None:
+    """A note that a power cut spoilt was never followed by an acknowledgement."""
+    (tmp_path / "store" / ".undo").write_bytes(b"")
+    files.append(journal("R1"))
+
+    assert not (tmp_path / "store" / ".undo").exists()
+
+
+def test_a_line_that_is_no_event_is_named(files: StorageEngine, tmp_path: Path) -> None:
+    """A damaged line is STORE-005 with the file's path."""
+    files.append([queued("R1")])
+    path = tmp_path / "store" / "customers" / "R1" / "events.jsonl"
+    path.write_bytes(b"{}\n")
+    with pytest.raises(StorageError, match=r"events\.jsonl") as caught:
+        files.journal(RunId("R1"))
+
+    assert caught.value.code == "STORE-005"
+
+
+def test_a_run_removed_by_hand_is_gone(files: StorageEngine, tmp_path: Path) -> None:
+    """Who deletes a run's folder or its events deletes the run; stray folders are no runs."""
+    files.append([queued("R1"), queued("R2")])
+    shutil.rmtree(tmp_path / "store" / "customers" / "R1")
+    (tmp_path / "store" / "customers" / "R2" / "events.jsonl").unlink()
+    (tmp_path / "store" / "customers" / "R3").mkdir()
+    files.append([queued("R1")])
+    files.append([queued("R2")])
+
+    assert [len(files.journal(RunId(run))) for run in ("R1", "R2", "R3")] == [1, 1, 0]
+    assert [summary.run_id for summary in files.summaries()] == ["R2", "R1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("photo.jpg", "x", "STORE-005"),
+        ("store.toml", "version = 9", "STORE-004"),
+        ("store.toml", "?", "STORE-005"),
+    ],
+)
+def test_a_folder_of_others_is_refused(tmp_path: Path, name: str, content: str, code: str) -> None:
+    """A folder with other things, or of a newer version, is refused and left as it is."""
+    (tmp_path / name).write_text(content)
+    engine = create_filesystem_engine(tmp_path)
+    with pytest.raises(StorageError) as caught:
+        engine.open()
+
+    assert code == caught.value.code
+    assert content == (tmp_path / name).read_text()
+
+
+def test_a_locked_folder_is_waited_for_then_reported(tmp_path: Path) -> None:
+    """A folder that another process keeps locked is STORE-007."""
+    import filelock
+
+    from atomiton_runtime.storage.filesystem import FilesystemEngine
+
+    engine = FilesystemEngine(tmp_path / "store", busy_timeout_s=0.01)
+    engine.open()
+    with (
+        filelock.FileLock(tmp_path / "store" / ".lock", is_singleton=False),
+        pytest.raises(StorageError) as caught,
+    ):
+        engine.append([queued("R1")])
+    engine.append([queued("R1")])
+
+    assert caught.value.code == "STORE-007"
+    engine.close()
