@@ -1,5 +1,6 @@
 """Is the one API: run, cancel, subscribe, flows, history. Starting it starts the actors, stopping it ends them."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,7 @@ from atomiton_runtime.run.document import RunDocument, RunSummary, document
 from atomiton_runtime.run.events import FINAL_EVENTS, CancelReason, Event, RunEvent, RunStatus
 from atomiton_runtime.settings import Places, find_places
 from atomiton_runtime.storage.create import create_storage
+from atomiton_runtime.storage.engine import StorageEngine
 
 STOP_TIMEOUT_S = 10.0
 LAST_RUN = "last"
@@ -129,8 +131,6 @@ class Runtime:
         data: str | Path | None = None,
         watch: bool = False,
     ) -> None:
-        import os
-
         self.places: Places = find_places(os.environ, flows=flows, data=data)
         self.process = str(new_run_id())
         """Names this process to others: the stem of its lock and its door."""
@@ -143,10 +143,9 @@ class Runtime:
             watch=watch,
             process=self.process,
         )
-        shared = storage is None or not storage.startswith("memory:")
-        self._door = (
-            ControlDoor(processes_folder(self.places.data), self.process, self.submit) if shared else None
-        )
+        # Whoever shares the store meets in one folder: who is alive there decides what an open run means.
+        self._meeting_place = self.places.data if storage is None else _folder_of(self._engine)
+        self._door = self._new_door()
         self._stopped = False
         self._runs_ended = threading.Event()
 
@@ -159,11 +158,16 @@ class Runtime:
             StorageError: the store cannot be opened (STORE-...).
             RuntimeUnusable: an actor does not answer, or the data folder cannot be used.
         """
-        self._engine.open()
-        if self._door is not None:
-            self._door.start()
-            self._recover()
-        self._system.start()
+        try:
+            self._engine.open()
+            if self._door is not None:
+                self._door.start()
+                self._recover()
+            self._system.start()
+        except BaseException:
+            self._stopped = True
+            self._release(STOP_TIMEOUT_S / 4)
+            raise
         return self
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
@@ -181,12 +185,16 @@ class Runtime:
         if not self._runs_ended.wait(timeout_s / 2):
             self._system.conductor.tell(EndAllRuns(ended=self._runs_ended.set))
             self._runs_ended.wait(timeout_s / 2)
-        busy = self._system.stop(max(timeout_s / 4, 1.0))
+        busy = self._release(max(timeout_s / 4, 1.0))
+        if busy:
+            raise RuntimeUnusable("RUN-011", f"still busy when the runtime was stopped: {', '.join(busy)}")
+
+    def _release(self, timeout_s: float) -> list[str]:
+        busy = self._system.stop(timeout_s)
         if self._door is not None:
             self._door.stop()
         self._engine.close()
-        if busy:
-            raise RuntimeUnusable("RUN-011", f"still busy when the runtime was stopped: {', '.join(busy)}")
+        return busy
 
     def __enter__(self) -> Self:
         return self.start()
@@ -194,14 +202,20 @@ class Runtime:
     def __exit__(self, *exc: object) -> None:
         self.stop()
 
+    def _new_door(self) -> ControlDoor | None:
+        if self._meeting_place is None:
+            return None
+        return ControlDoor(processes_folder(self._meeting_place), self.process, self.submit)
+
     def _recover(self) -> None:
         """Give runs whose process died (`kill -9`, power) their true last event."""
         live: set[str] | None = None
 
         def is_alive(process: str) -> bool:
             nonlocal live
-            live = live_processes(self.places.data) if live is None else live
-            return process in live
+            if live is None and self._meeting_place is not None:
+                live = live_processes(self._meeting_place)
+            return live is None or process in live
 
         recover(self._engine, is_alive, _interrupted)
 
@@ -355,6 +369,12 @@ class Runtime:
     def _must_live(self) -> None:
         if self._stopped:
             raise RuntimeUnusable("RUN-011", "the runtime is stopped")
+
+
+def _folder_of(engine: StorageEngine) -> Path | None:
+    """Return the folder that a store lies in; None for one in memory, which nobody shares."""
+    _, on_disk, path = engine.url.partition("///")
+    return Path(path).absolute().parent if on_disk else None
 
 
 def _no_such_run(prefix: str) -> UsageError:

@@ -109,6 +109,9 @@ class Conductor(GuardedActor[ConductorMessage]):
 
     def on_fault(self, message: object, error: BaseException) -> None:
         """End the run that a message was about, rather than leave it without an answer for ever."""
+        if isinstance(message, StartRun) and message.run_id not in self._book.runs:
+            # Nothing of it is kept yet, so nothing happens twice: memory that was short may be there now.
+            self._keep(message)
         run_id = getattr(message, "run_id", None)
         if isinstance(run_id, str):
             fault = ErrorInfo("RUN-012", f"the runtime failed on {type(message).__name__}: {error!r}")

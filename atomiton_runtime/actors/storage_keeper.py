@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import assert_never
 
 from atomiton_runtime.actors.base import Address, GuardedActor
@@ -22,6 +23,7 @@ from atomiton_runtime.ids import RunId
 from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.storage.engine import StorageEngine
+from atomiton_runtime.storage.retention import Housekeeping
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +61,12 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         engine: StorageEngine,
         bus: Address,
         conductor: Address,
+        housekeeping: Housekeeping,
         book: KeeperBook,
     ) -> None:
         super().__init__(address, supervisor)
         self._engine = engine
+        self._housekeeping = housekeeping
         self._bus = bus
         self._conductor = conductor
         self._book = book
@@ -111,6 +115,16 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         self._bus.tell(Publish(facts=tuple(events)))
         for order, message in orders:
             order(message)
+        self._clean_up(sum(isinstance(event, FINAL_EVENTS) for event in events))
+
+    def _clean_up(self, finished: int) -> None:
+        """Let the store forget old runs; that it cannot is worth a word, and no run's failure."""
+        try:
+            for _ in range(finished):
+                self._housekeeping.run_finished(datetime.now(UTC))
+        except StorageError as error:
+            log.warning("old runs could not be deleted: %s", error.message)
+            self._bus.tell(Publish(facts=(NoticeRaised(level="warning", error=error.info()),)))
 
     def _mended(self, events: list[RunEvent]) -> list[RunEvent]:
         """Return the events to keep now: those of a broken run are held back until its last, then all come."""
@@ -152,7 +166,7 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         if book.pending:
             events, orders = book.pending, book.orders
             book.pending, book.orders = [], []
-            self._give_up(events, orders, ErrorInfo("STORE-000", f"the store failed: {error!r}"))
+            self._give_up(events, orders, ErrorInfo("RUN-012", f"the store failed: {error!r}"))
 
 
 def recover(
@@ -170,6 +184,11 @@ def recover(
         if is_alive(summary.process):
             continue
         journal = engine.journal(summary.run_id)
-        engine.append([ended(summary.run_id, journal[-1].seq + 1)])
+        try:
+            engine.append([ended(summary.run_id, journal[-1].seq + 1)])
+        except StorageError as error:
+            if error.code != "STORE-003":
+                raise
+            continue  # another process that starts just now was faster, and said the same
         found += 1
     return found

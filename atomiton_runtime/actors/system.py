@@ -21,6 +21,7 @@ from atomiton_runtime.clock import SystemClock
 from atomiton_runtime.nodes.base import NodeType
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.storage.engine import StorageEngine
+from atomiton_runtime.storage.retention import Housekeeping
 
 Start: TypeAlias = Callable[[], pykka.ActorRef[Any]]
 
@@ -49,6 +50,7 @@ class ActorSystem:
         self._tell = tell = supervisor.tell
 
         subscriptions, keeper_book, shelf_book = Subscriptions(), KeeperBook(), ShelfBook()
+        housekeeping = Housekeeping(engine)
         conductor_book, watcher_book = ConductorBook(Workers(self._start_worker)), WatcherBook()
 
         # The start order, top down; the stop order is its reverse.
@@ -57,7 +59,13 @@ class ActorSystem:
         self._add(
             keeper,
             lambda: StorageKeeper.start(
-                keeper, tell, engine=engine, bus=bus, conductor=conductor, book=keeper_book
+                keeper,
+                tell,
+                engine=engine,
+                bus=bus,
+                conductor=conductor,
+                housekeeping=housekeeping,
+                book=keeper_book,
             ),
         )
         self._add(
