@@ -10,7 +10,6 @@ CODES: dict[str, str] = {
     "PARAM-007": "A node's parameters do not fit together: one is missing, or one is not used.",
     "NODE-001": "A node type cannot be loaded, or its declaration is incomplete.",
     "NODE-002": "Two node types have the same name.",
-    "NODE-003": "A node type did not give the outputs that it declares.",
     "DATA-001": "A node's data is not of the kind it works on.",
     "DATA-002": "Items cannot be compared with each other.",
     "DATA-003": "An item lacks the key by which it is to be sorted, grouped or told apart.",

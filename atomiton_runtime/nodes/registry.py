@@ -53,6 +53,13 @@ class CataloguedType:
         return checked.prepare(self.node_type, rendered)
 
 
+def built_in_types() -> tuple[CataloguedType, ...]:
+    """Return the node types that come with the package, sorted by name: what its documentation is about."""
+    catalogue = NodeCatalogue()
+    found = (catalogue.find(name) for name in sorted(BUILT_IN))
+    return tuple(each for each in found if each is not None)
+
+
 class NodeCatalogue:
     """All node types that flows of one folder may use. Usable from every thread.
 
@@ -97,6 +104,11 @@ class NodeCatalogue:
             self._read_folder()
             self._scan_packages()
             return sorted({*BUILT_IN, *self._beside, *self._installed})
+
+    def types(self) -> tuple[CataloguedType, ...]:
+        """Return all node types, sorted by name."""
+        found = (self.find(name) for name in self.names())
+        return tuple(each for each in found if each is not None)
 
     def _load_built_in(self, name: str) -> CataloguedType:
         module, _, class_name = BUILT_IN[name].partition(":")

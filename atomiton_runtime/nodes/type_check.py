@@ -78,7 +78,7 @@ def _cut(text: str) -> str:
 
 
 def _wrong_type(shape: inspect.Type, value: object, path: Path) -> list[Complaint]:
-    message = f"{named(path)} must be {_expected(shape)}, not {described(value)}"
+    message = f"{named(path)} must be {expected(shape)}, not {described(value)}"
     return [Complaint(code="PARAM-002", message=message, path=path)]
 
 
@@ -87,10 +87,11 @@ def _outside(path: Path, rule: str, value: object) -> list[Complaint]:
     return [Complaint(code="PARAM-003", message=message, path=path)]
 
 
-def _expected(shape: inspect.Type) -> str:
+def expected(shape: inspect.Type) -> str:
+    """Return what a value of this type is called: `an integer`, `text or a list`."""
     match shape:
         case inspect.Metadata():
-            return _expected(shape.type)
+            return expected(shape.type)
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType():
@@ -114,7 +115,7 @@ def _expected(shape: inspect.Type) -> str:
                 [f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in shape.values]
             )
         case inspect.UnionType():
-            words = [_expected(part) for part in shape.types if not isinstance(part, inspect.NoneType)]
+            words = [expected(part) for part in shape.types if not isinstance(part, inspect.NoneType)]
             return _listed(words)
         case _:
             return "something else"
@@ -214,7 +215,7 @@ def _literal(shape: inspect.LiteralType, value: object, path: Path) -> list[Comp
     if any(type(value) is type(choice) and value == choice for choice in shape.values):
         return []
     choices = [str(choice) for choice in shape.values]
-    message = f"{named(path)} must be {_expected(shape)}, not {described(value)}"
+    message = f"{named(path)} must be {expected(shape)}, not {described(value)}"
     hint = closest(value, choices) if isinstance(value, str) else None
     return [Complaint(code="PARAM-004", message=message, path=path, hint=hint)]
 

@@ -1,0 +1,298 @@
+"""Writes the JSON Schema of flow files, with which editors complete and check them while they are typed.
+
+Draft 2020-12, in the part of it that the common TOML editors and linters know (tombi, taplo). A text stands
+wherever a template may; whatever a schema cannot say (references, expressions) is the loader's matter.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, get_args
+
+import msgspec
+from msgspec import UNSET, inspect
+
+from atomiton_runtime.flow import model
+from atomiton_runtime.flow.expressions import Expression
+from atomiton_runtime.nodes.declaration import description_of
+from atomiton_runtime.nodes.document import summary
+from atomiton_runtime.nodes.parameters import shape_of
+from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
+from atomiton_runtime.nodes.scalars import Duration, Size
+from atomiton_runtime.values import to_document
+
+Schema: TypeAlias = dict[str, Any]
+
+_NODE_NAME = r"^[A-Za-z0-9_-]+$"
+_TEMPLATE: Schema = {"type": "string", "pattern": r"\{[{%]", "description": "A template."}
+_ANYTHING: Schema = {}
+_OPEN: Schema = {"type": "object", "additionalProperties": True}
+
+
+def flow_schema_text(catalogue: NodeCatalogue) -> str:
+    """Return the JSON Schema of the flows that may use the types of a catalogue, as an indented file."""
+    return json.dumps(flow_schema(catalogue.types()), indent=2, ensure_ascii=False) + "\n"
+
+
+def flow_schema(types: Sequence[CataloguedType]) -> Schema:
+    """Return the JSON Schema of a flow file that may use `types`."""
+    definitions = {**_DEFINITIONS, "variable": _variable(), "settings": _settings()}
+    definitions |= {f"type.{each.name}": _node(each) for each in types}
+    definitions["node"] = {"oneOf": [_ref(f"type.{each.name}") for each in types]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A flow of atomiton",
+        "type": "object",
+        "properties": {
+            "name": _text("What the tray calls the flow; without it, the stem of the file."),
+            "description": _text("What the flow is for."),
+            "variables": {
+                "type": "object",
+                "description": "What may be set for a run: `vars.NAME`, a flag of `atomiton run`.",
+                "additionalProperties": _ref("variable"),
+            },
+            "settings": _ref("settings"),
+            "nodes": _nodes("The nodes by their ids."),
+        },
+        "required": ["nodes"],
+        "additionalProperties": False,
+        "x-tombi-toml-version": "v1.0.0",
+        "$defs": definitions,
+    }
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _text(description: str) -> Schema:
+    return {"type": "string", "description": description}
+
+
+def _choice(values: Sequence[str], default: str, description: str) -> Schema:
+    return {"type": "string", "enum": list(values), "default": default, "description": description}
+
+
+def _flag(default: bool, description: str) -> Schema:
+    return {"type": "boolean", "default": default, "description": description}
+
+
+def _nodes(description: str) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "patternProperties": {_NODE_NAME: _ref("node")},
+        "additionalProperties": False,
+    }
+
+
+_DEFINITIONS: Schema = {
+    "duration": {
+        "description": 'Seconds as a number, or text such as "250ms", "30s", "1h30m".',
+        "anyOf": [
+            {"type": "number", "minimum": 0},
+            {"type": "string", "pattern": r"^\s*([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+\s*$"},
+        ],
+    },
+    "size": {
+        "description": 'Bytes as an integer, or text such as "64KiB", "10MiB".',
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]{1,3}\s*$"},
+        ],
+    },
+    "reference": {
+        "type": "string",
+        "description": 'A node ("read": its primary output) or one of its outputs ("read.columns", "read.error").',
+        "minLength": 1,
+    },
+    "input": {
+        "description": "The data: one output, a list of outputs, or a table name -> output.",
+        "anyOf": [
+            {"$ref": "#/$defs/reference"},
+            {"type": "array", "items": {"$ref": "#/$defs/reference"}},
+            {"type": "object", "additionalProperties": {"$ref": "#/$defs/reference"}},
+        ],
+    },
+    "after": {
+        "description": "The nodes that must be done before, without taking data from them.",
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+    },
+    "retry": {
+        "description": "How often a failed attempt is repeated.",
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "description": "Attempts in all."},
+            {
+                "type": "object",
+                "properties": {
+                    "attempts": {"type": "integer", "minimum": 1, "description": "Attempts in all."},
+                    "delay": {"$ref": "#/$defs/duration"},
+                    "backoff": {
+                        "type": "number",
+                        "minimum": 1,
+                        "description": "Each pause is so many times longer.",
+                    },
+                    "max_delay": {"$ref": "#/$defs/duration"},
+                    "jitter": _flag(
+                        True, "Whether pauses are shortened by chance, so that many do not meet."
+                    ),
+                },
+                "additionalProperties": False,
+            },
+        ],
+    },
+}
+
+
+def _settings() -> Schema:
+    return {
+        "type": "object",
+        "description": "How the flow as a whole is run.",
+        "properties": {
+            "on_save": _choice(get_args(model.OnSave), "changed", "What runs when the file is saved."),
+            "on_busy": _choice(
+                get_args(model.OnBusy), "queue-latest", "What a new run does while one is going on."
+            ),
+            "timeout": {**_ref("duration"), "default": "1h"},
+            "max_parallel": {
+                "type": "integer",
+                "minimum": 1,
+                "default": 8,
+                "description": "So many nodes run at the same time.",
+            },
+            "notify": _choice(get_args(model.Notify), "failure", "After which runs a notification is shown."),
+            "tray": _flag(True, "Whether the tray's menu lists the flow."),
+        },
+        "additionalProperties": False,
+    }
+
+
+def _variable() -> Schema:
+    long_form: Schema = {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "enum": list(get_args(model.VariableType))},
+            "default": _ANYTHING,
+            "required": {"type": "boolean", "description": "True where there is no default."},
+            "description": _text("What it means; shown by `atomiton run FLOW --help`."),
+            "min": {"type": "number", "description": "The least number, or the least length."},
+            "max": {"type": "number", "description": "The largest number, or the largest length."},
+            "choices": {"type": "array", "minItems": 1, "items": _ANYTHING},
+            "pattern": _text("A regular expression that a text must match whole."),
+        },
+        "additionalProperties": False,
+    }
+    short = [{"type": kind} for kind in ("string", "integer", "number", "boolean", "array")]
+    return {"description": "A default, or a table with type and default.", "anyOf": [*short, long_form]}
+
+
+def _node(catalogued: CataloguedType) -> Schema:
+    fields = shape_of(catalogued.node_type.Parameters).fields
+    properties: Schema = {"type": {"const": catalogued.name, "description": summary(catalogued)}}
+    properties |= {field.encode_name: _parameter(field) for field in fields}
+    properties |= _COMMON
+    if catalogued.has_body:
+        properties["nodes"] = _nodes("The nodes of the body.")
+    return {
+        "type": "object",
+        "description": summary(catalogued),
+        "properties": properties,
+        "required": ["type", *(field.encode_name for field in fields if field.required)],
+        "additionalProperties": False,
+    }
+
+
+_COMMON: Mapping[str, Schema] = {
+    "name": _text("What people call the node."),
+    "description": _text("What the node is for."),
+    "input": _ref("input"),
+    "after": _ref("after"),
+    "when": {"anyOf": [_text("An expression; false skips the node."), {"type": "boolean"}]},
+    "retry": _ref("retry"),
+    "timeout": _ref("duration"),
+    "on_error": _choice(("fail", "continue"), "fail", "What a failure does to the run."),
+    "always": _flag(False, "Whether it runs even if the run failed or was cancelled."),
+    "reuse": _choice(("auto", "always", "never"), "auto", "Whether an earlier result may be used on save."),
+    "repeatable": {"type": "boolean", "description": "Whether it may run again after a crash in the middle."},
+    "run_on": _text('"local", or the name of a configured cluster.'),
+}
+
+
+def _parameter(field: inspect.Field) -> Schema:
+    schema = {**_of(field.type), "description": description_of(field)}
+    default: object = field.default
+    if default not in (None, UNSET, msgspec.NODEFAULT):
+        schema["default"] = int(default) if isinstance(default, Size) else to_document(default)
+    return schema
+
+
+def _of(shape: inspect.Type) -> Schema:
+    match shape:
+        case inspect.Metadata():
+            return _of(shape.type)
+        case inspect.AnyType():
+            return _ANYTHING
+        case inspect.StrType():
+            return _bounded({"type": "string"}, minLength=shape.min_length, maxLength=shape.max_length)
+        case _:
+            alternatives = _alternatives(shape)
+            return {"anyOf": [*alternatives, _TEMPLATE]} if _may_be_template(shape) else alternatives[0]
+
+
+def _may_be_template(shape: inspect.Type) -> bool:
+    match shape:
+        case inspect.UnionType():
+            return all(_may_be_template(part) for part in shape.types)
+        case inspect.CustomType():
+            return shape.cls is not Expression
+        case inspect.StrType():
+            return False
+        case _:
+            return not isinstance(shape, inspect.Metadata) or _may_be_template(shape.type)
+
+
+def _alternatives(shape: inspect.Type) -> list[Schema]:
+    match shape:
+        case inspect.UnionType():
+            parts = [part for part in shape.types if not isinstance(part, inspect.NoneType)]
+            return [alternative for part in parts for alternative in _alternatives(part)]
+        case inspect.Metadata():
+            return _alternatives(shape.type)
+        case inspect.LiteralType():
+            return [{"enum": list(shape.values)}]
+        case inspect.BoolType():
+            return [{"type": "boolean"}]
+        case inspect.IntType():
+            return [_numeric("integer", shape)]
+        case inspect.FloatType():
+            return [_numeric("number", shape)]
+        case inspect.ListType() | inspect.VarTupleType():
+            items: Schema = {"type": "array", "items": _of(shape.item_type)}
+            return [_bounded(items, minItems=shape.min_length, maxItems=shape.max_length)]
+        case inspect.DictType():
+            values = _of(shape.value_type)
+            return [{**_OPEN, "additionalProperties": values} if values else _OPEN]
+        case inspect.CustomType():
+            return [_custom(shape.cls)]
+        case _:
+            return [_of(shape)]
+
+
+def _custom(kind: type) -> Schema:
+    if kind is Duration:
+        return _ref("duration")
+    return _ref("size") if kind is Size else {"type": "string", "minLength": 1}
+
+
+def _numeric(name: str, shape: inspect.IntType | inspect.FloatType) -> Schema:
+    return _bounded(
+        {"type": name},
+        minimum=shape.ge,
+        maximum=shape.le,
+        exclusiveMinimum=shape.gt,
+        exclusiveMaximum=shape.lt,
+        multipleOf=shape.multiple_of,
+    )
+
+
+def _bounded(schema: Schema, **bounds: float | None) -> Schema:
+    return schema | {name: bound for name, bound in bounds.items() if bound is not None}
