@@ -24,6 +24,7 @@ _UNSET = object()
 _FORMAT_SIZES = re.compile(r"%[^a-zA-Z%]*?(\*|\d{4,})")
 _MAX_PADDING = 10_000
 _MAX_DECIMALS = 20
+_JINJA = cast("dict[str, Callable[..., object]]", jinja2.filters.FILTERS)
 
 
 def _join(environment: Any, value: Iterable[object], d: str = "", attribute: str | None = None) -> str:
@@ -142,17 +143,42 @@ def _length(value: Sequence[object]) -> int:
     return len(value)
 
 
+def _of_text(change: Callable[[str], object]) -> Callable[[object], object]:
+    """Return a filter that works on the text of its value."""
+    return lambda value: change(to_text(value))
+
+
+def _of_path(part: Callable[[PurePath], str]) -> Callable[[str], str]:
+    return lambda value: part(PurePath(value))
+
+
+def _reverse(value: Iterable[object]) -> object:
+    return value[::-1] if isinstance(value, str) else list(value)[::-1]
+
+
+def _trim(value: object, chars: str | None = None) -> str:
+    return to_text(value).strip(chars)
+
+
+def _dictsort(value: Mapping[str, object], *args: Any, **kwargs: Any) -> list[list[object]]:
+    return [list(pair) for pair in jinja2.filters.do_dictsort(value, *args, **kwargs)]
+
+
+def _is_null(value: object) -> bool:
+    return value is None
+
+
 PLAIN: dict[str, Callable[..., object]] = {
     "abs": abs,
-    "basename": lambda value: PurePath(value).name,
+    "basename": _of_path(lambda path: path.name),
     "batch": _batch,
-    "capitalize": lambda value: to_text(value).capitalize(),
+    "capitalize": _of_text(str.capitalize),
     "center": _center,
     "count": _length,
     "default": jinja2.filters.do_default,
-    "dictsort": lambda *args, **kwargs: [list(pair) for pair in jinja2.filters.do_dictsort(*args, **kwargs)],
-    "dirname": lambda value: str(PurePath(value).parent),
-    "escape": lambda value: html.escape(to_text(value)),
+    "dictsort": _dictsort,
+    "dirname": _of_path(lambda path: str(path.parent)),
+    "escape": _of_text(html.escape),
     "filesizeformat": jinja2.filters.do_filesizeformat,
     "float": _number,
     "format": _format,
@@ -163,32 +189,32 @@ PLAIN: dict[str, Callable[..., object]] = {
     "keys": _keys,
     "length": _length,
     "list": list,
-    "lower": lambda value: to_text(value).lower(),
+    "lower": _of_text(str.lower),
     "replace": _replace,
-    "reverse": lambda value: value[::-1] if isinstance(value, str) else list(value)[::-1],
+    "reverse": _reverse,
     "round": _round,
     "split": _split,
-    "stem": lambda value: PurePath(value).stem,
+    "stem": _of_path(lambda path: path.stem),
     "string": to_text,
-    "suffix": lambda value: PurePath(value).suffix,
-    "title": lambda value: jinja2.filters.do_title(to_text(value)),
+    "suffix": _of_path(lambda path: path.suffix),
+    "title": _of_text(jinja2.filters.do_title),
     "tojson": _tojson,
-    "trim": lambda value, chars=None: to_text(value).strip(chars),
-    "upper": lambda value: to_text(value).upper(),
+    "trim": _trim,
+    "upper": _of_text(str.upper),
     "urlencode": _urlencode,
     "values": _values,
-    "wordcount": lambda value: len(to_text(value).split()),
+    "wordcount": _of_text(lambda text: len(text.split())),
 }
 """Filters that need to know nothing but their value and arguments."""
 
 WITH_ENVIRONMENT: dict[str, Callable[..., object]] = {"join": _join} | {
-    name: jinja2.filters.FILTERS[name]
+    name: _JINJA[name]
     for name in ("first", "groupby", "last", "max", "min", "sort", "sum", "truncate", "unique")
 }
 """Filters that look up attributes, or may find nothing."""
 
 WITH_CONTEXT: dict[str, Callable[..., object]] = {
-    name: jinja2.filters.FILTERS[name] for name in ("map", "reject", "rejectattr", "select", "selectattr")
+    name: _JINJA[name] for name in ("map", "reject", "rejectattr", "select", "selectattr")
 }
 """Filters that apply other filters and tests."""
 
@@ -198,4 +224,4 @@ TESTS: dict[str, Callable[..., Any]] = {
     name: test
     for name, test in jinja2.tests.TESTS.items()
     if name not in ("callable", "escaped", "filter", "sameas", "test")
-} | {"null": lambda value: value is None}
+} | {"null": _is_null}

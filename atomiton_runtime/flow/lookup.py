@@ -7,10 +7,13 @@ from typing import cast
 from atomiton_runtime.flow.limits import Refused, check_length
 
 TEXT_METHODS = frozenset(
-    "capitalize casefold count endswith find isalnum isalpha isdecimal isdigit islower isnumeric isspace "
-    "isupper lower lstrip partition removeprefix removesuffix replace rpartition rsplit rstrip split "
-    "splitlines startswith strip swapcase title upper".split()
-)
+    {
+        "capitalize", "casefold", "count", "endswith", "find", "isalnum", "isalpha", "isdecimal", "isdigit",
+        "islower", "isnumeric", "isspace", "isupper", "lower", "lstrip", "partition", "removeprefix",
+        "removesuffix", "replace", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip",
+        "swapcase", "title", "upper",
+    }
+)  # fmt: skip
 """What may be called on a text: `item.name.upper()`."""
 MAPPING_HINTS = {
     "items": "write `x | items`: `x.items` is the key `items`",
@@ -53,10 +56,17 @@ def kind_of(value: object) -> str:
     return _KIND_NAMES.get(type(value).__name__, "an object" if isinstance(value, Mapping) else "a value")
 
 
+def closest(wrong: str, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that looks most like `wrong`, or None."""
+    # difflib's time grows with the square of the lengths; nobody mistypes a name of 100 characters.
+    close = get_close_matches(wrong[:100], list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:
     """Return the hint that names the closest of `known`, or None."""
-    close = get_close_matches(wrong, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else None
+    meant = closest(wrong, known)
+    return f"did you mean `{meant}`?" if meant else None
 
 
 def attribute(value: object, name: str) -> object:
@@ -69,8 +79,8 @@ def attribute(value: object, name: str) -> object:
         return _key(cast("Mapping[object, object]", value), name)
     if isinstance(value, str) and name in TEXT_METHODS:
         return TextMethod(str(value), name)
-    if isinstance(value, tuple) and name in getattr(cast("tuple[object, ...]", value), "_fields", ()):
-        return getattr(cast("tuple[object, ...]", value), name)
+    if name in cast("tuple[str, ...]", getattr(type(value), "_fields", ())):  # of `groupby`
+        return getattr(value, name)
     raise Refused("EXPR-004", f"{kind_of(value)} has no key `{name}`", _attribute_hint(value, name))
 
 
@@ -114,10 +124,11 @@ def element(value: object, key: object) -> object:
         places = cast("Sequence[object]", value)
         if -len(places) <= key < len(places):
             return places[key]
-        raise Refused("EXPR-004", f"there is no place {key}: {kind_of(value)} of length {len(places)}")
+        reason = f"there is no place {key}: {kind_of(cast(object, value))} of length {len(places)}"
+        raise Refused("EXPR-004", reason)
     if isinstance(key, str):
-        return attribute(value, key)
-    raise Refused("EXPR-004", f"{kind_of(value)} has no place {key!r}")
+        return attribute(cast(object, value), key)
+    raise Refused("EXPR-004", f"{kind_of(cast(object, value))} has no place {key!r}")
 
 
 def replaced(text: str, old: str, new: str) -> str:

@@ -1,30 +1,24 @@
 """Reads the `[nodes]` of a flow or body: the common keys of each node, its parameters and its body."""
 
 import re
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import cast
 
-import msgspec
-
-from atomiton_runtime.flow.catalogue import COMMON_KEYS, Catalogue, NodeTypeInfo
-from atomiton_runtime.flow.checks import check_boolean, check_choice, check_integer, check_text, read_duration
+from atomiton_runtime.flow.catalogue import Catalogue, NodeTypeInfo
+from atomiton_runtime.flow.common_keys import READERS
 from atomiton_runtime.flow.findings import Findings, KeyPath
 from atomiton_runtime.flow.graph import build_graph, find_cycles
 from atomiton_runtime.flow.inputs import Siblings, read_after, read_input
 from atomiton_runtime.flow.lookup import did_you_mean
-from atomiton_runtime.flow.model import Node, Retry
-from atomiton_runtime.flow.parameters import Surroundings, read_expression, read_parameters
+from atomiton_runtime.flow.model import Node
+from atomiton_runtime.flow.parameters import Surroundings, read_parameters
 from atomiton_runtime.ids import NodeId
 
 MAX_NODES = 10_000
-MAX_ATTEMPTS = 1000
 MAX_BODIES = 20
 """Deepest nesting of bodies."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
-_RETRY_KEYS = ("attempts", "delay", "backoff", "max_delay", "jitter")
-_NOT_LOCAL = "this version runs nodes on this machine only: leave `run_on` out"
 
 
 class Nodes:
@@ -126,8 +120,8 @@ class Nodes:
         if "after" in written:
             place = (*path, "after")
             common["after"] = read_after(written["after"], name, siblings, place, self._findings)
-        for key in _READERS.keys() & written.keys():
-            _READERS[key](written[key], common, surroundings, (*path, key), self._findings)
+        for key in READERS.keys() & written.keys():
+            READERS[key](written[key], common, surroundings, (*path, key), self._findings)
         parameters = {}
         if node_type is None:
             self._report_type(written, path)
@@ -190,108 +184,3 @@ class Nodes:
             self._findings.add(
                 "FLOW-012", f"the nodes wait for each other: {' -> '.join(shown)}", place, hint=hint
             )
-
-
-_Reader = Callable[[object, dict[str, object], Surroundings, KeyPath, Findings], None]
-
-
-def _text(
-    field: str, value: object, into: dict[str, object], _: Surroundings, path: KeyPath, findings: Findings
-) -> None:
-    if check_text(value, path, findings):
-        into[field] = value
-
-
-def _flag(
-    field: str, value: object, into: dict[str, object], _: Surroundings, path: KeyPath, findings: Findings
-) -> None:
-    if check_boolean(value, path, findings):
-        into[field] = value
-
-
-def _when(
-    value: object, into: dict[str, object], surroundings: Surroundings, path: KeyPath, findings: Findings
-) -> None:
-    if not isinstance(value, str):
-        findings.wrong_kind("an expression", value, path, 'such as "input.total > 10"')
-        return
-    into["when"] = read_expression(value, surroundings.variables, surroundings.repeats, path, findings)
-
-
-def _timeout(
-    value: object, into: dict[str, object], _: Surroundings, path: KeyPath, findings: Findings
-) -> None:
-    into["timeout_s"] = read_duration(value, path, findings)
-
-
-def _on_error(
-    value: object, into: dict[str, object], _: Surroundings, path: KeyPath, findings: Findings
-) -> None:
-    if check_choice(value, ("fail", "continue"), path, findings):
-        into["continue_on_error"] = value == "continue"
-
-
-def _reuse(
-    value: object, into: dict[str, object], _: Surroundings, path: KeyPath, findings: Findings
-) -> None:
-    if check_choice(value, ("auto", "always", "never"), path, findings):
-        into["reuse"] = value
-
-
-def _run_on(value: object, _: dict[str, object], __: Surroundings, path: KeyPath, findings: Findings) -> None:
-    if check_text(value, path, findings) and value != "local":
-        findings.add("FLOW-016", f"there is no cluster {value!r}", path, hint=_NOT_LOCAL)
-
-
-def _retry(
-    value: object, into: dict[str, object], _: Surroundings, path: KeyPath, findings: Findings
-) -> None:
-    if isinstance(value, dict):
-        into["retry"] = _long_retry(cast("dict[str, object]", value), path, findings)
-    elif isinstance(value, bool) or not isinstance(value, int):
-        findings.wrong_kind("a number of attempts or a table", value, path, "write `3` or `{ attempts = 3 }`")
-    elif check_integer(value, 1, MAX_ATTEMPTS, path, findings):
-        into["retry"] = Retry(attempts=value)
-
-
-def _long_retry(written: dict[str, object], path: KeyPath, findings: Findings) -> Retry:
-    unknown = [key for key in written if key not in _RETRY_KEYS]
-    findings.unknown_keys(unknown, _RETRY_KEYS, path, "`retry`")
-    read: dict[str, object] = {}
-    attempts = written.get("attempts", 3)
-    if check_integer(attempts, 1, MAX_ATTEMPTS, (*path, "attempts"), findings):
-        read["attempts"] = attempts
-    for key, field in (("delay", "delay_s"), ("max_delay", "max_delay_s")):
-        if key in written:
-            seconds = read_duration(written[key], (*path, key), findings, zero=True)
-            read |= {} if seconds is None else {field: seconds}
-    if "backoff" in written and _is_backoff(written["backoff"], (*path, "backoff"), findings):
-        read["backoff"] = written["backoff"]
-    if "jitter" in written and check_boolean(written["jitter"], (*path, "jitter"), findings):
-        read["jitter"] = written["jitter"]
-    return msgspec.structs.replace(Retry(), **read)
-
-
-def _is_backoff(value: object, path: KeyPath, findings: Findings) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        findings.wrong_kind("a number", value, path)
-        return False
-    if not 1 <= value <= 100:
-        findings.add("FLOW-005", f"`backoff` must be 1 to 100, not {value}", path)
-        return False
-    return True
-
-
-_READERS: dict[str, _Reader] = {
-    "name": partial(_text, "name"),
-    "description": partial(_text, "description"),
-    "when": _when,
-    "retry": _retry,
-    "timeout": _timeout,
-    "on_error": _on_error,
-    "always": partial(_flag, "always"),
-    "reuse": _reuse,
-    "repeatable": partial(_flag, "repeatable"),
-    "run_on": _run_on,
-}
-assert set(_READERS) | {"type", "input", "after", "nodes"} == COMMON_KEYS

@@ -16,7 +16,7 @@ from atomiton_runtime.flow.expressions import (
     compile_template,
 )
 from atomiton_runtime.flow.findings import Findings, KeyPath
-from atomiton_runtime.flow.lookup import did_you_mean
+from atomiton_runtime.flow.lookup import closest
 from atomiton_runtime.flow.names import OF_ITEMS, name_faults
 
 _IN_BODIES = frozenset(("item", "index"))
@@ -55,12 +55,13 @@ def read_parameters(
     before = len(findings.found)
     known = node_type.parameters
     parameters: dict[str, Templated] = {}
+    misspelt: set[str | None] = set()
     for name, value in written.items():
         if name in COMMON_KEYS:
             continue
         info = known.get(name)
         if info is None:
-            _report_unknown(name, node_type, path, findings)
+            misspelt.add(_report_unknown(name, node_type, path, findings))
         elif info.kind == "expression" and isinstance(value, str):
             parameters[name] = read_expression(
                 value, surroundings.variables, OF_ITEMS, (*path, name), findings
@@ -68,7 +69,7 @@ def read_parameters(
         else:
             parameters[name] = _read_value(value, surroundings, (*path, name), findings)
     for name, info in known.items():
-        if info.required and name not in written:
+        if info.required and name not in written and name not in misspelt:
             message = f"node `{path[-1]}` lacks `{name}`, which {node_type.name} needs"
             findings.add_key("PARAM-005", message, path)
     if len(findings.found) == before:
@@ -78,10 +79,13 @@ def read_parameters(
     return parameters
 
 
-def _report_unknown(name: str, node_type: NodeTypeInfo, path: KeyPath, findings: Findings) -> None:
+def _report_unknown(name: str, node_type: NodeTypeInfo, path: KeyPath, findings: Findings) -> str | None:
+    """Report a parameter that its type does not have; return the one that was probably meant."""
     known = sorted(node_type.parameters)
-    hint = did_you_mean(name, [*known, *COMMON_KEYS]) or f"its parameters are: {', '.join(known)}"
+    meant = closest(name, [*known, *COMMON_KEYS])
+    hint = f"did you mean `{meant}`?" if meant else f"its parameters are: {', '.join(known)}"
     findings.add_key("PARAM-001", f"{node_type.name} has no parameter `{name}`", (*path, name), hint=hint)
+    return meant
 
 
 def _read_value(value: object, surroundings: Surroundings, path: KeyPath, findings: Findings) -> Templated:

@@ -96,17 +96,18 @@ def compile_bare(text: str) -> Program:
     """
     if plain := _PLAIN_EXPRESSION.fullmatch(text):
         path = _path(plain[1])
-        return Program(text, (_use(path),), plain=_plain_value(path), build=lambda: _checked(text)._build())
-    return _checked(text)
+        return Program(text, (_use(path),), plain=_plain_value(path), build=lambda: _bare_code(text)[1]())
+    uses, build = _bare_code(text)
+    return Program(text, uses, build=build)
 
 
-def _checked(text: str) -> Program:
+def _bare_code(text: str) -> tuple[tuple[Use, ...], Callable[[], Function]]:
     from atomiton_runtime.flow import grammar, sandbox
 
     _check_length(text)
     try:
         tree = sandbox.parse_expression(text)
-        return Program(text, grammar.inspect(tree), build=lambda: sandbox.compile_value(tree))
+        return grammar.inspect(tree), lambda: sandbox.compile_value(tree)
     except Exception as exc:
         raise _understood(refusal_of(exc), text) from exc
 
@@ -120,22 +121,23 @@ def compile_text(text: str) -> Program:
     """
     pieces = _PLAIN_SLOT.split(text)
     if len(pieces) == 1 or any(_OPENING.search(literal) for literal in pieces[::2]):
-        return _checked_template(text)
+        uses, build = _template_code(text)
+        return Program(text, uses, build=build)
     paths = [_path(name) for name in pieces[1::2]]
     only = len(paths) == 1 and not pieces[0] and not pieces[2]
     plain = _plain_value(paths[0]) if only else _plain_text(pieces[::2], paths)
     uses = tuple(dict.fromkeys(map(_use, paths)))
-    return Program(text, uses, plain=plain, build=lambda: _checked_template(text)._build())
+    return Program(text, uses, plain=plain, build=lambda: _template_code(text)[1]())
 
 
-def _checked_template(text: str) -> Program:
+def _template_code(text: str) -> tuple[tuple[Use, ...], Callable[[], Function]]:
     from atomiton_runtime.flow import grammar, sandbox
 
     _check_length(text)
     try:
         tree, single = sandbox.parse_template(text)
         to_code = sandbox.compile_value if single else sandbox.compile_text
-        return Program(text, grammar.inspect(tree), build=lambda: to_code(tree))
+        return grammar.inspect(tree), lambda: to_code(tree)
     except Exception as exc:
         raise refusal_of(exc) from exc
 

@@ -15,8 +15,9 @@ from jinja2 import (
 )
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.parser import Parser
-from jinja2.runtime import LoopContext, missing
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
 
 from atomiton_runtime.flow import filters
 from atomiton_runtime.flow.data import joined, to_text
@@ -56,9 +57,9 @@ _NUMBERS = (int, float)
 class KeyMissing(UndefinedError):
     """Something was used that is not there."""
 
-    def __init__(self, hint: str | None, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.refusal = Refused(code, reason, hint)
+    def __init__(self, refusal: Refused, message: str) -> None:
+        super().__init__(message)
+        self.refusal = refusal
 
 
 class Missing(StrictUndefined):
@@ -71,20 +72,17 @@ class Missing(StrictUndefined):
         hint: str | None = None,
         obj: object = missing,
         name: str | None = None,
-        exc: type[Exception] = KeyMissing,
+        exc: object = None,
+        *,
+        refusal: Refused | None = None,
     ) -> None:
         del exc
-        reason = hint or f"`{name}` is not known here"
-        if "sequence was empty" in reason:
-            reason = "the list is empty"
+        if refusal is None:
+            reason = hint or f"`{name}` is not known here"
+            empty = "sequence was empty" in reason
+            refusal = Refused("EXPR-004", "the list is empty" if empty else reason)
         # Jinja only calls it with the message and raises what it gives.
-        super().__init__(reason, obj, name, cast(Any, partial(KeyMissing, None, "EXPR-004")))
-
-
-def _missing(refusal: Refused, name: object) -> Missing:
-    absent = Missing(refusal.reason, None, str(name))
-    absent._undefined_exception = cast(Any, partial(KeyMissing, refusal.hint, refusal.code))
-    return absent
+        super().__init__(refusal.reason, obj, name, cast(Any, partial(KeyMissing, refusal)))
 
 
 class Evaluation:
@@ -133,7 +131,7 @@ def _range(evaluation: Evaluation, *bounds: int) -> list[int]:
 class _Code(CodeGenerator):
     """Generates Jinja's code, with our loops and our `~`."""
 
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802  # Jinja calls it by this name
         self.write("environment.joined(context, (")
         for part in node.nodes:
             self.visit(part, frame)
@@ -174,9 +172,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, Missing):
             return bool(obj)  # strict: raises what is missing
         try:
-            return attribute(obj, attribute_name)
+            return attribute(cast(object, obj), attribute_name)
         except Refused as refusal:
-            return _missing(refusal, attribute_name)
+            return Missing(name=attribute_name, refusal=refusal)
 
     def getitem(self, obj: object, argument: object) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]  # only the name of an argument differs
         """Return `obj[key]`: a key, a place, or what stands for a missing one."""
@@ -185,7 +183,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         try:
             return element(obj, argument)
         except Refused as refusal:
-            return _missing(refusal, argument)
+            return Missing(name=str(argument), refusal=refusal)
 
     def call(self, __context: Evaluation, __obj: object, *args: object, **kwargs: object) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]  # our evaluation is Jinja's context
         """Call a method of a text, `range`, or a function of `loop`; nothing else can be called."""
@@ -222,19 +220,22 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 def _sum(evaluation: Evaluation, left: Any, right: Any) -> Any:
-    if isinstance(left, str | list | tuple | bytes) and isinstance(right, str | list | tuple | bytes):
-        check_length(len(cast("list[object]", left)) + len(cast("list[object]", right)))
+    check_length(_length(left) + _length(right))
     result = left + right
     evaluation.spend(result)
     return result
+
+
+def _length(value: object) -> int:
+    return len(cast("list[object]", value)) if isinstance(value, str | list | tuple | bytes) else 0
 
 
 def _product(evaluation: Evaluation, left: Any, right: Any) -> Any:
     if isinstance(left, float) or isinstance(right, float):
         return left * right
     for sequence, count in ((left, right), (right, left)):
-        if isinstance(sequence, str | list | tuple | bytes) and isinstance(count, int):
-            check_length(len(cast("list[object]", sequence)) * max(count, 0))
+        if isinstance(count, int):
+            check_length(_length(sequence) * max(count, 0))
     if isinstance(left, int) and isinstance(right, int):
         _check_bits(left.bit_length() + right.bit_length())
     result = left * right
@@ -327,7 +328,8 @@ def parse_template(text: str) -> tuple[nodes.Template, bool]:
 def _keeping(expression: nodes.Expr) -> nodes.Template:
     keep = nodes.Assign(nodes.Name(_RESULT, "store", lineno=1), expression, lineno=1)
     tree = nodes.Template([keep], lineno=1)
-    return tree.set_environment(SANDBOX)
+    tree.set_environment(SANDBOX)
+    return tree
 
 
 def compile_value(tree: nodes.Template) -> Callable[[Mapping[str, object]], object]:

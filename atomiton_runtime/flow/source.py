@@ -119,10 +119,7 @@ def _deepest(text: str) -> int:
 def _syntax_problem(told: str, text: str, file: str) -> Problem:
     place = _PLACE.search(told)
     reason = _PLACE.sub("", told)
-    if place is None or place[1] is None:
-        offset = len(text.rstrip())
-    else:
-        offset = _offset(text, int(place[1]), int(place[2]))
+    offset = _offset(text, int(place[1]), int(place[2])) if place and place[1] else len(text.rstrip())
     twice = reason.startswith(("Cannot overwrite", "Cannot declare", "Cannot mutate", "Duplicate inline"))
     if twice:
         offset = _start_of_statement(text, offset)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import pairwise
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {
@@ -44,7 +45,7 @@ def _duration_text(text: str) -> float:
         raise ValueError(f"{text!r} is no duration: {_DURATION_HINT}")
     parts = _DURATION_PART.findall(text)
     sizes = [_SECONDS[unit] for _, unit in parts]
-    if any(later >= earlier for earlier, later in zip(sizes, sizes[1:], strict=False)):
+    if any(later >= earlier for earlier, later in pairwise(sizes)):
         raise ValueError(f"{text!r} is no duration: each unit once, the largest first, as in 1h30m")
     return math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
 

@@ -4,7 +4,6 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, UsageError
 from atomiton_runtime.flow.lookup import did_you_mean, kind_of
@@ -79,7 +78,7 @@ def check_variables(
             if error is None and (complaint := limit_complaint(variable, value)):
                 error = ErrorInfo("VAR-014", f"variable `{name}` {complaint}")
         else:
-            values[name] = cast(Value, to_document(variable.default))
+            values[name] = to_document(variable.default)
             error = _required(variable) if variable.required else None
         if error is not None:
             errors.append(error)

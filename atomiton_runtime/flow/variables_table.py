@@ -139,7 +139,7 @@ def _is_bound(
 
 def _check_choices(kind: VariableType, choices: object, path: KeyPath, findings: Findings) -> None:
     if not isinstance(choices, list) or not choices:
-        wrong = "an empty list" if choices == [] else toml_kind(choices)
+        wrong = "an empty list" if choices == [] else toml_kind(cast(object, choices))
         findings.add("FLOW-003", f"`choices` must be a list of values, not {wrong}", path)
         return
     for place, choice in enumerate(cast("list[object]", choices)):
