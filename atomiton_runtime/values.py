@@ -5,7 +5,6 @@ change another's data, and what the journal keeps is exactly what the next node 
 """
 
 import base64
-import binascii
 import math
 from collections.abc import Mapping
 from datetime import date, datetime, time
@@ -55,7 +54,12 @@ def encode(value: object) -> bytes:
     Raises:
         UnsupportedValue: it holds something that has no JSON form (VALUE-001).
     """
-    return _ENCODER.encode(to_document(value))
+    try:
+        return _ENCODER.encode(to_document(value))
+    except UnicodeEncodeError as exc:
+        raise UnsupportedValue(
+            "", "holds text with half a character (a lone surrogate), which no file can keep"
+        ) from exc
 
 
 def to_document(value: object, path: str = "", depth: int = 0) -> Value:
@@ -78,7 +82,9 @@ def to_document(value: object, path: str = "", depth: int = 0) -> Value:
     if depth >= _MAX_DEPTH:
         raise UnsupportedValue("", f"is nested deeper than {_MAX_DEPTH} levels")
     if isinstance(value, dict | list | tuple):
-        return _container(cast("dict[object, object] | list[object] | tuple[object, ...]", value), path, depth)
+        return _container(
+            cast("dict[object, object] | list[object] | tuple[object, ...]", value), path, depth
+        )
     return _converted(value, path, depth)
 
 
@@ -91,7 +97,7 @@ def _container(
     for key, entry in value.items():
         if not isinstance(key, str):
             raise UnsupportedValue(path, f"has the key {key!r}, which is not text")
-        copy[str(key)] = to_document(entry, f"{path}.{key}" if path else key, depth + 1)
+        copy[str.__str__(key)] = to_document(entry, f"{path}.{key}" if path else key, depth + 1)
     return copy
 
 
@@ -110,7 +116,7 @@ def _converted(value: object, path: str, depth: int) -> Value:
         case float():
             return to_document(float(value), path, depth)
         case str():
-            return str(value)
+            return str.__str__(value)  # an enum's `str()` would be its name
         case _:
             raise UnsupportedValue(path, f"is a {type(value).__name__}, which cannot travel between nodes")
 
@@ -126,7 +132,7 @@ def _restored(value: Value) -> Value:
         case {"$bytes": str(text), **rest} if not rest:
             try:
                 return base64.b64decode(text, validate=True)
-            except binascii.Error:
+            except ValueError:  # not base64: the table only looks like bytes
                 return value
         case dict():
             return {key: _restored(entry) for key, entry in value.items()}
@@ -138,8 +144,8 @@ def _restored(value: Value) -> Value:
 
 def preview(value: object, limit_chars: int = 200) -> str:
     """Return `value` as one line of at most `limit_chars` characters, cut with a visible mark."""
-    text = value if isinstance(value, str) else _ENCODER.encode(to_document(value)).decode()
+    text = value if isinstance(value, str) else encode(value).decode()
     line = " ".join(text.split())
     if len(line) <= limit_chars:
         return line
-    return f"{line[: max(limit_chars - 1, 0)]}…"
+    return f"{line[: max(limit_chars - 1, 0)]}…"[:limit_chars]

@@ -113,7 +113,11 @@ def document(journal: Iterable[RunEvent]) -> RunDocument:
         duration_s=summary.duration_s,
         flow_hash=first.flow_hash,
         variables=first.variables,
-        outputs={sink: outputs for sink in first.sinks if (outputs := nodes[sink].outputs) is not None},
+        outputs={
+            sink: outputs
+            for sink in first.sinks
+            if (node := nodes.get(sink)) and (outputs := node.outputs) is not None
+        },
         nodes={str(node): state for node, state in nodes.items()},
         error=summary.error,
     )
@@ -125,14 +129,14 @@ def _record(nodes: dict[NodeId, NodeDocument], event: RunEvent) -> None:
             node = nodes.setdefault(event.node, NodeDocument())
             node.status, node.attempts = "running", event.attempt
         case ev.NodeSucceeded():
-            node = nodes[event.node]
+            node = nodes.setdefault(event.node, NodeDocument())
             node.status, node.duration_s, node.error = "succeeded", event.duration_s, None
             node.outputs = {port: msgspec.json.decode(raw) for port, raw in event.outputs.items()}
         case ev.NodeRetrying():
-            node = nodes[event.node]
+            node = nodes.setdefault(event.node, NodeDocument())
             node.status, node.duration_s, node.error = "pending", event.duration_s, event.error
         case ev.NodeFailed():
-            node = nodes[event.node]
+            node = nodes.setdefault(event.node, NodeDocument())
             node.status, node.duration_s, node.error = "failed", event.duration_s, event.error
         case ev.NodeSkipped():
             nodes.setdefault(event.node, NodeDocument()).status = "skipped"

@@ -1,0 +1,169 @@
+"""Values survive the way from node to node unchanged, or are refused with their place."""
+
+import enum
+import math
+from collections import OrderedDict
+from datetime import UTC, date, datetime, time
+from pathlib import PurePosixPath
+from types import MappingProxyType
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atomiton_runtime.values import UnsupportedValue, Value, decode, encode, preview, to_document
+
+TEXT = st.text()
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT
+    | st.binary(max_size=40),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXT, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+class Colour(enum.StrEnum):
+    RED = "red"
+
+
+class OldColour(str, enum.Enum):  # noqa: UP042  # what older programs write
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class Ratio(float):
+    pass
+
+
+@given(VALUES)
+def test_what_is_encoded_is_decoded(value: Value) -> None:
+    """Decoding gives back an equal value of the same types."""
+    again = decode(msgspec.Raw(encode(value)))
+
+    assert value == again
+    assert repr(value) == repr(again)
+
+
+@given(VALUES)
+def test_the_document_form_is_json(value: Value) -> None:
+    """The document form is a copy that JSON expresses as it is, and encoding it again changes nothing."""
+    shown = to_document(value)
+
+    assert shown == msgspec.json.decode(encode(value))
+    assert shown == to_document(shown)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"\x00\xff", {"$bytes": "AP8="}),
+        (bytearray(b"a"), {"$bytes": "YQ=="}),
+        (memoryview(b"a"), {"$bytes": "YQ=="}),
+        ((1, (2,)), [1, [2]]),
+        (datetime(2026, 1, 2, 3, tzinfo=UTC), "2026-01-02T03:00:00+00:00"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (time(3, 4), "03:04:00"),
+        (PurePosixPath("a/b"), "a/b"),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+        (OrderedDict(a=OldColour.RED), {"a": "red"}),
+        (Colour.RED, "red"),
+        ({Colour.RED: 1, OldColour.RED: 2}, {"red": 2}),
+        (Level.HIGH, 3),
+        (Ratio(0.5), 0.5),
+        (True, True),
+    ],
+)
+def test_neighbours_of_json_become_json(value: object, expected: Value) -> None:
+    """Bytes, tuples, dates, paths, enums and mappings have one documented form."""
+    assert expected == to_document(value)
+    assert expected == msgspec.json.decode(encode(value))
+
+
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (object(), "is a object, which cannot travel"),
+        ({"a": [1, {2}]}, r"at a\[1\]: is a set"),
+        ({"a": {1: 2}}, "at a: has the key 1, which is not text"),
+        ([math.nan], r"at \[0\]: is nan"),
+        (-math.inf, "the value is -inf"),
+        ({"n": 2**64}, "at n: is an integer of more than 64 bits"),
+        (-(2**63) - 1, "more than 64 bits"),
+        ("\ud800", "half a character"),
+        ({"\udcff": 1}, "half a character"),
+        (nested(201), "nested deeper than 200 levels"),
+    ],
+)
+def test_what_cannot_travel_is_refused_with_its_place(value: object, words: str) -> None:
+    """A value without a JSON form is VALUE-001; the message says where in it and why."""
+    with pytest.raises(UnsupportedValue, match=words) as caught:
+        encode(value)
+
+    assert caught.value.code == "VALUE-001"
+    assert caught.value.hint
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    """An endless value is too deep, not a crash."""
+    endless: list[object] = []
+    endless.append(endless)
+    with pytest.raises(UnsupportedValue, match="nested deeper"):
+        encode(endless)
+
+
+@pytest.mark.parametrize(
+    "value", [{"$bytes": "*"}, {"$bytes": "é"}, {"$bytes": 1}, {"$bytes": "YQ==", "more": 1}]
+)
+def test_what_only_looks_like_bytes_stays(value: Value) -> None:
+    """A table with the key `$bytes` that bytes would not have written comes back as it was."""
+    assert value == decode(encode(value))
+
+
+def test_each_reader_gets_a_copy_of_its_own() -> None:
+    """Two readers of one value share nothing that can change."""
+    raw = msgspec.Raw(encode({"rows": [1]}))
+    one, two = decode(raw), decode(raw)
+
+    assert one == two
+    assert one is not two
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "expected"),
+    [
+        ("a\n b\tc", 20, "a b c"),
+        ("abcdef", 6, "abcdef"),
+        ("abcdefg", 6, "abcde…"),
+        ("abc", 1, "…"),
+        ("abc", 0, ""),
+        ({"a": [1, b"x"]}, 200, '{"a":[1,{"$bytes":"eA=="}]}'),
+        (None, 200, "null"),
+    ],
+)
+def test_a_preview_is_one_short_line(value: object, limit: int, expected: str) -> None:
+    """A preview has no line ends, at most the limit, and shows that it is cut."""
+    assert expected == preview(value, limit)
+
+
+@given(TEXT, st.integers(0, 30))
+def test_a_preview_keeps_its_limit(text: str, limit: int) -> None:
+    """No text gives a longer preview, or one of two lines."""
+    shown = preview(text, limit)
+
+    assert len(shown) <= limit
+    assert len(shown.splitlines()) <= 1
