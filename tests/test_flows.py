@@ -1,0 +1,53 @@
+"""The flows that ship run as they are, and describe themselves."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from atomiton_runtime import Runtime
+
+FLOWS = Path(__file__).parents[1] / "flows"
+NAMES = sorted(path.stem for path in FLOWS.glob("*.toml"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the flows, so that what they write is not left in the project."""
+    return Path(shutil.copytree(FLOWS, tmp_path / "flows", ignore=shutil.ignore_patterns("out")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_flow_that_ships_succeeds(name: str, folder: Path) -> None:
+    """Each one runs to its end with its defaults."""
+    with Runtime(flows=folder, storage="memory:") as runtime:
+        document = runtime.run(name).result(timeout_s=30)
+
+    assert (document.status, document.error) == ("succeeded", None)
+
+
+def test_every_flow_that_ships_describes_itself(folder: Path) -> None:
+    """Each one has a name and a description of its own, and no problem."""
+    with Runtime(flows=folder, storage="memory:") as runtime:
+        entries = runtime.flows()
+
+    assert [entry.id for entry in entries] == NAMES
+    assert [entry.id for entry in entries if entry.problems or not entry.description] == []
+
+
+def test_the_first_flow_greets(folder: Path) -> None:
+    """What a newcomer sees first is the greeting, with the name that was given."""
+    with Runtime(flows=folder, storage="memory:") as runtime:
+        document = runtime.run("hello", who="Ada").result(timeout_s=30)
+
+    assert document.outputs == {"answer": {"result": {"text": "Hello, Ada!", "letters": 11}}}
+
+
+def test_a_missing_file_is_reported(folder: Path) -> None:
+    """`safe-report` succeeds without its file, and says that it is missing."""
+    with Runtime(flows=folder, storage="memory:") as runtime:
+        document = runtime.run("safe-report").result(timeout_s=30)
+
+    assert document.nodes["read"].status == "failed"
+    assert document.nodes["found"].status == "skipped"
+    assert "after 2 attempts" in (folder / "out" / "report.json").read_text(encoding="utf-8")
