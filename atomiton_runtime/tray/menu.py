@@ -133,7 +133,7 @@ def _failed(result: Result | None) -> bool:
 def _notice(state: TrayState) -> tuple[Entry, ...]:
     if state.notice is None:
         return ()
-    return (Entry(key="notice", text=wording.one_line(f"⚠ {state.notice.error.message}"), mood="failed"),)
+    return (Entry(key="notice", text=wording.one_line(state.notice.error.message), mood="failed"),)
 
 
 def _cancels(state: TrayState, now: datetime) -> tuple[Entry, ...]:
@@ -222,11 +222,11 @@ def _said(state: TrayState, flow: ListedFlow, now: datetime) -> tuple[str, Mood]
     runs = [run for run in state.active.values() if run.flow == flow.id]
     started = [run.since for run in runs if run.started]
     if started:
-        return f"● running since {wording.clock_time(min(started), now)}", "running"
+        return f"running since {wording.clock_time(min(started), now)}", "running"
     if runs:
-        return "● queued", "running"
+        return "queued", "running"
     if flow.id in state.clicked:
-        return "● starting …", "running"
+        return "starting …", "running"
     if flow.needs:
         return f"needs {wording.one_line(', '.join(flow.needs), 40)}", "idle"
     result = state.results.get(flow.id)
@@ -234,7 +234,8 @@ def _said(state: TrayState, flow: ListedFlow, now: datetime) -> tuple[str, Mood]
         return "", "idle"
     glyph = GLYPHS.get(result.status, _FAILED_GLYPH)
     mood: Mood = "failed" if _failed(result) else "succeeded" if result.status == "succeeded" else "idle"
-    return f"{glyph} {_SAID.get(result.status, '')}{wording.time_ago(result.at, now)}", mood
+    why = f": {wording.one_line(result.error.message, 44)}" if mood == "failed" and result.error else ""
+    return f"{glyph} {_SAID.get(result.status, '')}{wording.time_ago(result.at, now)}{why}", mood
 
 
 def _broken_entry(flow: ListedFlow, name: str) -> Entry:
@@ -243,11 +244,11 @@ def _broken_entry(flow: ListedFlow, name: str) -> Entry:
     open_file = OpenClicked(flow.path)
     if not flow.runnable or flow.needs:
         return Entry(
-            key=f"broken:{flow.id}", text=f"{name}  ·  ⚠ {first}{more}", action=open_file, mood="failed"
+            key=f"broken:{flow.id}", text=f"{name}  ·  {first}{more}", action=open_file, mood="failed"
         )
     return Entry(
         key=f"broken:{flow.id}",
-        text=f"{name}  ·  ⚠ {wording.counted(len(flow.problems), 'problem', 'problems')}",
+        text=f"{name}  ·  {wording.counted(len(flow.problems), 'problem', 'problems')}",
         mood="failed",
         children=(
             Entry(key=f"problem:{flow.id}", text=f"{first}{more}", action=open_file),

@@ -9,7 +9,7 @@ from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.problems import Problem
 
 NAME_LIMIT_CHARS = 48
-LINE_LIMIT_CHARS = 72
+LINE_LIMIT_CHARS = 64
 
 _BLANKS = re.compile(r"\s+")
 _JOINERS = "\u200c\u200d"

@@ -58,10 +58,10 @@ _PANEL = f"""<?xml version="1.0" encoding="UTF-8"?>
 </channel>
 """
 _DUNST = """[global]
-origin = top-right
-offset = 16x16
+origin = top-left
+offset = 16x46
 font = DejaVu Sans 10
-width = (240, 360)
+width = (240, 330)
 frame_width = 1
 frame_color = "#94a3b8"
 separator_color = frame
