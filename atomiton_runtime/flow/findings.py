@@ -55,7 +55,14 @@ class Findings:
 
     def wrong_kind(self, wanted: str, value: object, path: KeyPath, hint: str | None = None) -> None:
         """Report a value of the wrong kind."""
-        self.add("FLOW-003", f"`{path[-1]}` must be {wanted}, not {toml_kind(value)}", path, hint=hint)
+        message = f"`{place_name(path)}` must be {wanted}, not {toml_kind(value)}"
+        self.add("FLOW-003", message, path, hint=hint)
+
+
+def place_name(path: KeyPath) -> str:
+    """Return how messages call the end of a path: `timeout`, or `input[2]`."""
+    last = path[-1]
+    return last if isinstance(last, str) else f"{path[-2]}[{last}]"
 
 
 def toml_kind(value: object) -> str:

@@ -49,23 +49,62 @@ def find_cycles(graph: Graph) -> list[list[int]]:
 
     Each begins with its lowest index; `[0, 2]` means: 0 feeds 2, and 2 feeds 0.
     """
-    tangled = _tangled(graph)
-    cycles: list[list[int]] = []
+    return [_cycle_within(knot, graph) for knot in _knots(graph)]
+
+
+def _cycle_within(knot: frozenset[int], graph: Graph) -> list[int]:
+    path: list[int] = []
+    place: dict[int, int] = {}
+    node = min(knot)
+    # Each node of a knot has a parent in it, so that walking upwards must come round.
+    while node not in place:
+        place[node] = len(path)
+        path.append(node)
+        node = next(parent for parent in graph.parents[node] if parent in knot)
+    cycle = path[place[node] :][::-1]
+    start = cycle.index(min(cycle))
+    return cycle[start:] + cycle[:start]
+
+
+def _knots(graph: Graph) -> list[frozenset[int]]:
+    """Return the sets of nodes that all reach each other, in the order of their lowest index.
+
+    Source: S. R. Kosaraju's algorithm, on what is left of the graph when all that can run has run.
+    """
+    left = _tangled(graph)
+    knots: list[frozenset[int]] = []
+    taken: set[int] = set()
+    for start in reversed(_finishing_order(left, graph)):
+        knot: set[int] = set()
+        waiting = [start]
+        while waiting:
+            node = waiting.pop()
+            if node in left and node not in taken:
+                taken.add(node)
+                knot.add(node)
+                waiting.extend(graph.parents[node])
+        if len(knot) > 1:
+            knots.append(frozenset(knot))
+    return sorted(knots, key=min)
+
+
+def _finishing_order(left: set[int], graph: Graph) -> list[int]:
+    """Return the nodes in the order in which a depth-first walk along the data leaves them."""
+    order: list[int] = []
     seen: set[int] = set()
-    for start in sorted(tangled):
-        path: list[int] = []
-        place: dict[int, int] = {}
-        node = start
-        # Each tangled node has a tangled parent, so that walking upwards must come round.
-        while node not in seen and node not in place:
-            place[node] = len(path)
-            path.append(node)
-            node = next(parent for parent in graph.parents[node] if parent in tangled)
-        if node in place:
-            upwards = path[place[node] :]
-            cycles.append(_from_lowest(upwards[::-1]))
-        seen.update(path)
-    return cycles
+    for start in sorted(left):
+        walk = [] if start in seen else [(start, iter(graph.dependents[start]))]
+        seen.add(start)
+        while walk:
+            node, dependents = walk[-1]
+            following = next((each for each in dependents if each in left and each not in seen), None)
+            if following is None:
+                walk.pop()
+                order.append(node)
+            else:
+                seen.add(following)
+                walk.append((following, iter(graph.dependents[following])))
+    return order
 
 
 def _tangled(graph: Graph) -> set[int]:
@@ -78,8 +117,3 @@ def _tangled(graph: Graph) -> set[int]:
             if waiting[dependent] == 0:
                 ready.append(dependent)
     return {index for index, count in enumerate(waiting) if count}
-
-
-def _from_lowest(cycle: list[int]) -> list[int]:
-    start = cycle.index(min(cycle))
-    return cycle[start:] + cycle[:start]

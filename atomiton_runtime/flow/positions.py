@@ -77,7 +77,7 @@ class Positions:
         yield from ((child, path) for child in node.children if child.type == "pair")
 
     def _pair(self, node: Node, path: KeyPath) -> Iterator[tuple[Node, KeyPath]]:
-        named = node.named_children
+        named = [child for child in node.named_children if child.type != "comment"]
         if len(named) < 2:
             return
         key, value = named[0], named[-1]

@@ -58,13 +58,13 @@ def render_problems(problems: Sequence[Problem]) -> str:
 
 
 def _rendered(problem: Problem) -> str:
-    lines = [problem.headline()]
+    lines = [_visible(problem.headline())]
     if problem.source_line.strip():
         source, underline = _excerpt(problem)
         gutter = " " * len(str(problem.line))
         lines += [f" {problem.line} | {source}", f" {gutter} | {underline}"]
     if problem.hint is not None:
-        first, *more = problem.hint.split("\n")
+        first, *more = map(_visible, problem.hint.split("\n"))
         lines += [f"  hint: {first}", *(f"        {line}" for line in more)]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
@@ -78,9 +78,13 @@ def _excerpt(problem: Problem) -> tuple[str, str]:
         for part in (slice(0, start), slice(start, end), slice(end, None))
     )
     room = _MAX_WIDTH - 2 * len(_CUT)
+    if _cells([*before, *marked, *after]) <= _MAX_WIDTH:
+        room = _MAX_WIDTH
     marked, cut_marked = _fitting(marked, room)
-    after, cut_after = _fitting(after, (room - _cells(marked)) // 3) if not cut_marked else ([], True)
-    reversed_before, cut_before = _fitting(before[::-1], room - _cells(marked) - _cells(after))
+    beside = room - _cells(marked)
+    enough_after = max(beside - _cells(before), beside // 3)
+    after, cut_after = ([], True) if cut_marked else _fitting(after, enough_after)
+    reversed_before, cut_before = _fitting(before[::-1], beside - _cells(after))
     head = (_CUT if cut_before else "") + "".join(reversed_before[::-1])
     tail = "".join(after) + (_CUT if cut_after else "")
     return head + "".join(marked) + tail, " " * _cells([head]) + "^" * max(_cells(marked), 1)
@@ -93,6 +97,10 @@ def _fitting(chars: list[str], room: int) -> tuple[list[str], bool]:
         if used > room:
             return chars[:count], True
     return chars, False
+
+
+def _visible(text: str) -> str:
+    return "".join(map(_shown, text))
 
 
 def _shown(char: str) -> str:

@@ -51,6 +51,7 @@ LOOP_NAMES = frozenset(
 _RESULT = "_result"
 _VISITED = "_visited"
 _STEPS_PER_TURN = 10
+_SIGNS = {"end of print statement": "}}", "end of statement block": "%}", "end of template": "end"}
 _NUMBERS = (int, float)
 
 
@@ -370,13 +371,20 @@ def _root(tree: nodes.Template) -> Callable[[Evaluation], Iterator[str]]:
     return names["root"]
 
 
+def _in_signs(message: str) -> str:
+    """Return a message of Jinja's parser with what is written for what Jinja calls it."""
+    for name, sign in _SIGNS.items():
+        message = message.replace(name, sign)
+    return message.rstrip(".")
+
+
 def reason_of(error: Exception) -> Refused | None:
     """Return why an evaluation failed if Jinja says so, in our words; None: it is nothing of Jinja's."""
     match error:
         case KeyMissing():
             return error.refusal
         case TemplateSyntaxError():
-            return Refused("EXPR-001", error.message or "it is not understood")
+            return Refused("EXPR-001", _in_signs(error.message or "it is not understood"))
         case TemplateError():
             return Refused("EXPR-003", str(error))
         case _:

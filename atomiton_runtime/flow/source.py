@@ -23,6 +23,7 @@ _LONG_KEY = re.compile(
 )
 _HEADER = re.compile(r"^[ \t]*\[[ \t]*(nodes[ \t]*\.[^\]\n]*)\]", re.MULTILINE)
 _WORD = re.compile(r"[\w-]+")
+_NAME = re.compile(r"\[[^\n#]*\]|[^\s=]+")
 
 
 class Source(NamedTuple):
@@ -124,10 +125,16 @@ def _syntax_problem(told: str, text: str, file: str) -> Problem:
     if twice:
         offset = _start_of_statement(text, offset)
     code = "TOML-007" if twice else "TOML-001"
-    message = "this key or table is there already" if twice else f"{reason[:1].lower()}{reason[1:]}"
-    problem = _problem(code, message, text, offset, file)
-    hint = "merge the two, or rename one" if twice else _hint(reason, problem)
-    return msgspec.structs.replace(problem, hint=hint)
+    problem = _problem(code, f"{reason[:1].lower()}{reason[1:]}", text, offset, file)
+    if not twice:
+        return msgspec.structs.replace(problem, hint=_hint(reason, problem))
+    name = _NAME.match(text, offset)
+    return msgspec.structs.replace(
+        problem,
+        message="this key or table is there already",
+        width=len(name[0]) if name else 1,
+        hint="merge the two, or rename one",
+    )
 
 
 def _offset(text: str, line: int, column: int) -> int:

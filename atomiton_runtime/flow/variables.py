@@ -145,8 +145,8 @@ def limit_complaint(variable: Variable, value: Value) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _outside(variable, value, "", _shown(value))
     if isinstance(value, str | list | dict):
-        unit = "characters" if isinstance(value, str) else "elements"
-        complaint = _outside(variable, len(value), f" {unit}", f"{len(value)}")
+        unit = " character" if isinstance(value, str) else " element"
+        complaint = _outside(variable, len(value), unit, f"{len(value)}")
         if complaint is not None:
             return complaint
     if variable.pattern is not None and isinstance(value, str) and not re.fullmatch(variable.pattern, value):
@@ -156,10 +156,14 @@ def limit_complaint(variable: Variable, value: Value) -> str | None:
 
 def _outside(variable: Variable, size: float, unit: str, shown: str) -> str | None:
     if variable.min is not None and size < variable.min:
-        return f"must be at least {variable.min:g}{unit}, not {shown}"
+        return f"must be at least {_count(variable.min, unit)}, not {shown}"
     if variable.max is not None and size > variable.max:
-        return f"must be at most {variable.max:g}{unit}, not {shown}"
+        return f"must be at most {_count(variable.max, unit)}, not {shown}"
     return None
+
+
+def _count(number: float, unit: str) -> str:
+    return f"{number:.15g}{unit}{'s' if unit and number != 1 else ''}"
 
 
 def _same(choice: Value, value: Value) -> bool:

@@ -129,7 +129,7 @@ def _is_bound(
         findings.wrong_kind("a number", bound, (*path, key))
         return False
     if kind not in _MEASURED:
-        findings.add_key("VAR-005", f"a {kind} has no `{key}`", (*path, key))
+        findings.add_key("VAR-005", f"the type {kind} has no `{key}`", (*path, key))
         return False
     if bound != bound:
         findings.add("VAR-005", f"`{key}` must be a number", (*path, key))
@@ -152,7 +152,7 @@ def _check_pattern(kind: VariableType, pattern: object, path: KeyPath, findings:
     if not check_text(pattern, path, findings):
         return
     if kind != "string":
-        findings.add_key("VAR-005", f"only a string has a `pattern`, not a {kind}", path)
+        findings.add_key("VAR-005", f"the type {kind} has no `pattern`", path)
         return
     try:
         re.compile(cast(str, pattern))
