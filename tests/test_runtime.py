@@ -161,7 +161,9 @@ def test_timeouts_end_attempts_and_runs(runtime: Runtime, write_flow: WriteFlow)
     assert (timed_out.status, timed_out.nodes["sleep"].status) == ("timed_out", "cancelled")
 
 
-def test_a_retry_is_another_attempt_and_always_runs_after_all(runtime: Runtime, write_flow: WriteFlow) -> None:
+def test_a_retry_is_another_attempt_and_always_runs_after_all(
+    runtime: Runtime, write_flow: WriteFlow
+) -> None:
     """A failing node is tried as often as it says; the clean-up follows whatever happened."""
     write_flow(
         "flaky",
@@ -213,7 +215,11 @@ values = { seen = "{{ input.code }} after {{ input.attempts }}" }
 
 @pytest.mark.parametrize(
     ("on_busy", "second", "third"),
-    [("queue-latest", "cancelled", "succeeded"), ("queue", "succeeded", "succeeded"), ("skip", "cancelled", "cancelled")],
+    [
+        ("queue-latest", "cancelled", "succeeded"),
+        ("queue", "succeeded", "succeeded"),
+        ("skip", "cancelled", "cancelled"),
+    ],
 )
 def test_a_busy_flow_does_what_on_busy_says(
     runtime: Runtime, write_flow: WriteFlow, tmp_path: Path, on_busy: str, second: str, third: str
@@ -223,7 +229,8 @@ def test_a_busy_flow_does_what_on_busy_says(
     os.mkfifo(gate)
     write_flow(
         "busy",
-        f'[settings]\non_busy = "{on_busy}"\n[nodes.wait]\ntype = "shell-command"\nprogram = "cat"\nargs = ["{gate}"]\n',
+        f'[settings]\non_busy = "{on_busy}"\n'
+        f'[nodes.wait]\ntype = "shell-command"\nprogram = "cat"\nargs = ["{gate}"]\n',
     )
     runs = [runtime.start_run(RunFlow(flow="busy", trigger="tray")) for _ in range(3)]
     wait_for_start(runs[0].events(10))
@@ -300,7 +307,9 @@ def test_stopping_cancels_what_runs_and_refuses_the_rest(
     runtime.stop()
 
 
-def test_a_killed_process_leaves_an_interrupted_run(flows: Path, write_flow: WriteFlow, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_an_interrupted_run(
+    flows: Path, write_flow: WriteFlow, tmp_path: Path
+) -> None:
     """After `kill -9` the next start tells the truth, and the lock is no obstacle."""
     write_flow("sleeper", SLEEPER.replace('"60"', '"3"'))
     script = (
