@@ -112,7 +112,7 @@ def main() -> None:
     samples = parser.parse_args().samples
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        both = {"click": clicks(folder / "click", samples), "save": saves(folder / "save", samples)}
+        both = {"save": saves(folder / "save", samples), "click": clicks(folder / "click", samples)}
     print(json.dumps(both, indent=1))
 
 
