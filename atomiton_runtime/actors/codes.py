@@ -1,6 +1,7 @@
 """Lists the codes of what the flows folder and its files can be, other than well."""
 
 CODES: dict[str, str] = {
+    "FLOW-404": "there is no such flow",
     "WATCH-001": "a flow file cannot be read",
     "WATCH-002": "a flow file is no regular file",
     "WATCH-003": "a flow file is a link that leads nowhere",
