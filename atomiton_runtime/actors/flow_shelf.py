@@ -232,7 +232,8 @@ class FlowShelf(GuardedActor[ShelfMessage]):
                 assert_never(saving)
 
     def _shelve_unreadable(self, path: str, error: ErrorInfo) -> None:
-        now = without_content(self._shelved.get(path) or Shelved(path=path), error, None)
+        before = self._shelved.get(path) or Shelved(path=path)
+        now = msgspec.structs.replace(without_content(before, error, None), lost=True)
         self._shelved[path] = now
         self._publish(_broken(now))
 

@@ -33,6 +33,9 @@ class Shelved(msgspec.Struct, frozen=True, kw_only=True):
     saved: str | None = None
     """Hash of the last valid content that the watcher told: the one that ran, or need not run."""
 
+    lost: bool = False
+    """True: the last that the watcher told is that the file cannot be read, whatever was read since."""
+
     @property
     def id(self) -> FlowId:
         """The flow's id."""
@@ -81,15 +84,15 @@ def settle(
         second_look: it had problems before, and has had another quiet time to become whole.
     """
     told = before is not None and before.settled == content_hash
-    if told and before is not None and before.hash is not None and not second_look:
+    if told and not after.lost and not second_look:
         return "nothing", after
     if after.problems:
         if not second_look:
             # Not settled yet: if it is half written, the whole of it is the first that was told.
             return "look-again", after
-        return "broken", msgspec.structs.replace(after, settled=content_hash)
+        return "broken", msgspec.structs.replace(after, settled=content_hash, lost=False)
     new = before is None or before.settled is None
-    now = msgspec.structs.replace(after, settled=content_hash, saved=content_hash)
+    now = msgspec.structs.replace(after, settled=content_hash, saved=content_hash, lost=False)
     if new or first_scan or told or after.saved == content_hash or _wants_no_run(after.flow):
         return "loaded", now
     return "saved", now
