@@ -24,10 +24,10 @@ def one_line(text: str, limit_chars: int = LINE_LIMIT_CHARS) -> str:
     Control characters (a NUL ends a D-Bus message) and those that turn the direction of writing go; combining marks
     stay with their letters. What is cut is marked.
     """
-    head = text[: limit_chars * _READ_AHEAD]
-    visible = "".join(char for char in _BLANKS.sub(" ", head) if char in _JOINERS or _is_visible(char))
-    line = visible.strip()
-    if len(line) > limit_chars or len(text) > len(head):
+    head = _BLANKS.sub(" ", text[: limit_chars * _READ_AHEAD])
+    visible = "".join(char for char in head if char in _JOINERS or _is_visible(char))
+    line = _BLANKS.sub(" ", visible).strip(f" {_JOINERS}")
+    if len(line) > limit_chars or len(text) > limit_chars * _READ_AHEAD:
         return f"{line[: limit_chars - 1].rstrip()}…"
     return line
 
