@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from atomiton_runtime.actors.event_bus import create_event_bus as create_event_bus
-    from atomiton_runtime.runtime import Run as Run
+    from atomiton_runtime.running import Run as Run
     from atomiton_runtime.runtime import Runtime as Runtime
     from atomiton_runtime.storage.create import (
         create_filesystem_engine as create_filesystem_engine,
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from atomiton_runtime.storage.create import create_storage as create_storage
 
 _HOMES = {
-    "Run": "runtime",
+    "Run": "running",
     "Runtime": "runtime",
     "create_event_bus": "actors.event_bus",
     "create_filesystem_engine": "storage.create",
