@@ -33,21 +33,3 @@ def test_every_flow_that_ships_describes_itself(folder: Path) -> None:
 
     assert [entry.id for entry in entries] == NAMES
     assert [entry.id for entry in entries if entry.problems or not entry.description] == []
-
-
-def test_the_first_flow_greets(folder: Path) -> None:
-    """What a newcomer sees first is the greeting, with the name that was given."""
-    with Runtime(flows=folder, storage="memory:") as runtime:
-        document = runtime.run("hello", who="Ada").result(timeout_s=30)
-
-    assert document.outputs == {"answer": {"result": {"text": "Hello, Ada!", "letters": 11}}}
-
-
-def test_a_missing_file_is_reported(folder: Path) -> None:
-    """`safe-report` succeeds without its file, and says that it is missing."""
-    with Runtime(flows=folder, storage="memory:") as runtime:
-        document = runtime.run("safe-report").result(timeout_s=30)
-
-    assert document.nodes["read"].status == "failed"
-    assert document.nodes["found"].status == "skipped"
-    assert "after 2 attempts" in (folder / "out" / "report.json").read_text(encoding="utf-8")
