@@ -1,0 +1,197 @@
+"""The whole program: `atomiton tray` with its own runtime, real flow files and a panel."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.desktop.tray_host import TrayHost
+from tests.desktop.waiting import eventually
+
+pytestmark = pytest.mark.desktop
+
+START_LIMIT_S = 4 * 0.6
+"""The promise is 0.6 s on a machine that does nothing else; tests share theirs with others."""
+IDLE_RSS_LIMIT_MB = 50
+IDLE_S = 2.0
+TOUCH = """name = "Touch a file"
+[settings]
+on_save = "off"
+notify = "always"
+[nodes.touch]
+type = "file-system"
+operation = "write"
+path = "touched"
+content = "done"
+"""
+SLEEP = """name = "Sleep"
+[settings]
+on_save = "off"
+[nodes.wait]
+type = "shell-command"
+program = "sleep"
+args = ["77"]
+"""
+FAIL = """name = "Fail"
+[settings]
+on_save = "off"
+[nodes.look]
+type = "file-system"
+operation = "read"
+path = "nowhere"
+"""
+IDLE = """name = "Idle {number}"
+[settings]
+on_save = "off"
+[nodes.a]
+type = "edit-fields"
+values = {{ a = 1 }}
+"""
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def command(tmp_path: Path, *words: str) -> list[str]:
+    """Return the command line of this installation."""
+    folders = ["--flows", str(tmp_path / "flows"), "--data", str(tmp_path / "data")]
+    return [sys.executable, "-m", "atomiton_runtime", *folders, *words]
+
+
+@pytest.fixture
+def flows(tmp_path: Path) -> Path:
+    """The flows folder, with three flows."""
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    for name, text in {"touch": TOUCH, "sleep": SLEEP, "fail": FAIL}.items():
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path: Path, flows: Path, host: TrayHost) -> Iterator[Start]:
+    """Start trays; end them afterwards by their ids."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(command(tmp_path, "tray", *words), stderr=subprocess.PIPE, text=True)
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.terminate()
+        try:
+            process.wait(10)
+        finally:
+            process.kill()
+            process.wait(5)
+            assert process.stderr is not None
+            process.stderr.close()
+
+
+def test_click_runs_the_flow(start: Start, host: TrayHost, flows: Path) -> None:
+    """A click runs the flow; its effect, the menu and the notification are there."""
+    start()
+    host.click("Touch a file")
+    eventually(lambda: (flows / "touched").read_text() == "done", "the flow's effect")
+    host.wait_for("Touch a file", "✓ just now")
+    host.wait_for_bubble("Touch a file succeeded")
+
+
+def test_failure(start: Start, host: TrayHost) -> None:
+    """A run that fails is announced with its node and code."""
+    start()
+    host.click("Fail")
+    assert host.wait_for_bubble("Fail failed").text.startswith("look: ")
+    host.wait_for("Fail", "✗ failed just now")
+
+
+def test_cancel(start: Start, host: TrayHost) -> None:
+    """The cancel entry ends the run and its process."""
+    process = start()
+    host.click("Sleep")
+    asleep = eventually(lambda: sleepers(process.pid), "the command runs")
+    host.click("Cancel Sleep")
+    host.wait_for("Sleep", "cancelled just now")
+    assert not any(one.is_running() for one in asleep)
+
+
+def test_signal_ends_running_flows(start: Start, host: TrayHost) -> None:
+    """SIGTERM with a running flow ends flow and tray, soon and with 0."""
+    process = start()
+    host.click("Sleep")
+    asleep = eventually(lambda: sleepers(process.pid), "the command runs")
+    before = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert time.monotonic() - before < 4
+    eventually(lambda: not any(one.is_running() for one in asleep), "the command is gone")
+
+
+def test_saving(start: Start, host: TrayHost, flows: Path) -> None:
+    """A save that breaks a flow is in the menu and announced; a repair is in the menu; a new file appears."""
+    start()
+    host.wait_for("Touch a file")
+    (flows / "touch.toml").write_text(TOUCH.replace("file-system", "file-sistem"), encoding="utf-8")
+    host.wait_for_bubble("Touch a file has 1 problem", "touch.toml:6")
+    host.wait_for("Touch a file", "1 problem")
+    (flows / "touch.toml").write_text(TOUCH.replace('"Touch a file"', '"Touch it"'), encoding="utf-8")
+    host.wait_for("Touch it")
+    (flows / "new.toml").write_text(IDLE.format(number=1), encoding="utf-8")
+    host.wait_for("Idle 1")
+    (flows / "new.toml").unlink()
+    host.wait_until(lambda labels: "Idle 1" not in labels)
+
+
+def test_second_tray_hands_over(start: Start, host: TrayHost, flows: Path, tmp_path: Path) -> None:
+    """`atomiton tray --run` beside a running tray lets that one run the flow."""
+    start()
+    host.wait_for("Touch a file")
+    second = subprocess.run(
+        command(tmp_path, "tray", "--run", "touch"), capture_output=True, text=True, timeout=15, check=False
+    )
+    assert (second.returncode, "already runs" in second.stderr) == (0, True)
+    eventually((flows / "touched").exists, "the flow's effect")
+    assert len(host.registrations) == 1
+
+
+def test_runs_of_the_terminal_show(start: Start, host: TrayHost, tmp_path: Path) -> None:
+    """A run made in a terminal is in the menu when it is opened."""
+    start()
+    host.wait_for("Touch a file")
+    subprocess.run(command(tmp_path, "run", "touch"), capture_output=True, timeout=15, check=True)
+    host.open()
+    host.wait_for("Touch a file", "✓ just now")
+
+
+def test_start_and_idle_costs(start: Start, host: TrayHost, flows: Path) -> None:
+    """The icon is there soon; with 20 flows the tray then needs little memory and no processor at all."""
+    for number in range(17):
+        (flows / f"idle-{number}.toml").write_text(IDLE.format(number=number), encoding="utf-8")
+    before = time.monotonic()
+    process = start()
+    host.wait_for_item()
+    took_s = time.monotonic() - before
+    host.wait_for("20 flows")
+
+    measured = psutil.Process(process.pid)
+    busy_before = measured.cpu_times()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(IDLE_S)
+    busy_after = measured.cpu_times()
+    memory_mb = measured.memory_info().rss / 2**20
+
+    report = f"icon after {took_s:.2f} s, {memory_mb:.1f} MB, {busy_before} {busy_after}"
+    assert took_s < START_LIMIT_S, report
+    assert memory_mb < IDLE_RSS_LIMIT_MB, report
+    assert (busy_after.user, busy_after.system) == (busy_before.user, busy_before.system), report
+
+
+def sleepers(pid: int) -> list[psutil.Process]:
+    """Return the `sleep` commands below a process."""
+    return [one for one in psutil.Process(pid).children(recursive=True) if one.name() == "sleep"]
