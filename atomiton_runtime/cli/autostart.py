@@ -36,7 +36,7 @@ def status(as_json: bool) -> None:
     """Say whether the tray starts at login."""
     found = autostart.status()
     if as_json:
-        print_json(found)
+        print_json({"enabled": found.enabled, "place": str(found.place), "usable": found.usable})
     elif not found.enabled:
         click.echo("disabled")
     else:

@@ -66,7 +66,7 @@ def error_text(error: ErrorInfo) -> str:
     if error.node:
         lines.append(f"  {dim('node:')} {one_line(error.node)}")
     if error.hint:
-        lines.append(f"  {dim('hint:')} {harmless(error.hint)}")
+        lines.append(f"  {dim('hint:')} {_indented(error.hint)}")
     return "\n".join(lines)
 
 
@@ -77,13 +77,18 @@ def problem_text(problem: "Problem") -> str:
     if problem.source_line.strip():
         lines += _excerpt(problem)
     if problem.hint:
-        lines.append(f"  {dim('hint:')} {harmless(problem.hint)}")
+        lines.append(f"  {dim('hint:')} {_indented(problem.hint)}")
     return "\n".join(lines)
 
 
 def _headline(where: Where | None, code: str, message: str) -> str:
     place = click.style(f"{_nearby(where.file)}:{where.line}:{where.column}: ", bold=True) if where else ""
-    return f"{place}{click.style(f'error[{code}]:', fg='red', bold=True)} {harmless(message)}"
+    return f"{place}{click.style(f'error[{code}]:', fg='red', bold=True)} {_indented(message)}"
+
+
+def _indented(text: str) -> str:
+    """Return a text that may have several lines, so that nobody takes its lines for errors of their own."""
+    return harmless(text.strip()).replace("\n", "\n  ")
 
 
 def _nearby(path: str) -> str:

@@ -98,10 +98,9 @@ def _told(event: RunEvent) -> list[str]:
         case ev.RunSucceeded():
             return [f"run {status('succeeded')} in {duration(event.duration_s)}"]
         case ev.RunFailed() | ev.RunCancelled() | ev.RunTimedOut() | ev.RunInterrupted():
-            return [
-                f"run {status(ENDS[type(event)])} after {duration(event.duration_s)}",
-                *_error(event.error),
-            ]
+            head = f"run {status(ENDS[type(event)])} after {duration(event.duration_s)}"
+            # What is wrong with a node stands at the node already.
+            return [head] if event.error.node else [head, *_error(event.error)]
 
 
 def _variables(event: ev.RunQueued) -> list[str]:

@@ -34,16 +34,14 @@ loud = {{ type = "boolean", default = false, description = "in capital letters" 
 type = "edit-fields"
 values = {{ text = "Hello {{{{ vars.who }}}}!", at = "{{{{ now }}}}" }}
 
-[nodes.words]
-type = "transform"
+[nodes.voice]
+type = "edit-fields"
 input = "greeting"                # the output of the node `greeting`
-operation = "map"
-data = ["{{{{ input.text }}}}"]
-expression = "item.upper() if vars.loud else item"
+values = {{ text = "{{{{ input.text | upper if vars.loud else input.text }}}}" }}
 
 [nodes.keep]
 type = "file-system"
-input = "words"
+input = "voice"
 operation = "write"
 path = "out/{name}.json"          # relative to this file's folder
 """

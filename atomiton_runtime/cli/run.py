@@ -29,7 +29,8 @@ class _RunCommand(click.Command):
         reference = _flow_argument(args)
         if reference is not None and not ctx.resilient_parsing:
             installation = ctx.ensure_object(Installation)
-            runtime = ctx.with_resource(installation.runtime())
+            # The root's: click leaves a context open whose arguments are wrong.
+            runtime = ctx.find_root().with_resource(installation.runtime())
             ctx.meta[_RUNTIME] = runtime
             ctx.meta[_FLOW] = runtime.flow(reference)
         return super().parse_args(ctx, args)

@@ -43,7 +43,7 @@ def _lines(run: RunDocument) -> list[str]:
         "",
         *table.lines(
             [_node(node, state) for node, state in run.nodes.items()],
-            heads=("NODE", "STATUS", "TOOK", "ATTEMPTS", ""),
+            heads=("NODE", "STATUS", "TOOK", "ATTEMPTS", "ERROR"),
         ),
     ]
     outputs = [

@@ -27,7 +27,7 @@ def lines(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = (), indent: s
     """
     if not rows:
         return []
-    table = [tuple(dim(head) for head in heads), *rows] if heads else list(rows)
+    table = [tuple(dim(head) if head else "" for head in heads), *rows] if heads else list(rows)
     widths = [max(width(row[column]) for row in table) for column in range(len(table[0]))]
     return [indent + _line(row, widths, room=_room() - len(indent)) for row in table]
 

@@ -29,11 +29,13 @@ def status(word: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a length of time, e.g. `4 ms`, `1.2 s`, `3 min 5 s`, `2 h 10 min`; empty for None."""
+    """Return a length of time, e.g. `<1 ms`, `4 ms`, `1.2 s`, `3 min 5 s`, `2 h 10 min`; empty for None."""
     if seconds is None:
         return ""
+    if seconds < 0.001:
+        return "<1 ms"
     if seconds < 0.9995:
-        return f"{max(seconds, 0) * 1000:.0f} ms"
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

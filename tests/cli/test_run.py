@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.doubles.flow_files import HELLO, write_flows
-from tests.doubles.terminal import DEADLINE_S, Terminal, atomiton, environment, started
+from tests.doubles.terminal import DEADLINE_S, Terminal, atomiton, environment, started, wait_for_file
 
 DOCUMENT_KEYS = [
     "run_id",
@@ -31,14 +31,6 @@ DOCUMENT_KEYS = [
 def place(tmp_path: Path) -> Path:
     write_flows(tmp_path)
     return tmp_path
-
-
-def wait_for_file(path: Path) -> str:
-    deadline = time.monotonic() + DEADLINE_S
-    while not (path.exists() and path.read_text().strip()):
-        assert time.monotonic() < deadline, f"{path} never came"
-        time.sleep(0.01)
-    return path.read_text().strip()
 
 
 @pytest.mark.parametrize(
@@ -103,6 +95,7 @@ def test_what_goes_wrong(place: Path, arguments: tuple[str, ...], code: int, mes
     assert (shown.returncode, shown.stdout) == (code, ""), shown.stderr
     assert message in shown.stderr
     assert "Traceback" not in shown.stderr
+    assert list((place / "data" / "processes").iterdir()) == []
 
 
 def test_a_failed_run_with_json_is_a_document_too(place: Path) -> None:

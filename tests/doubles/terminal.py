@@ -70,6 +70,15 @@ def started(folder: Path, *arguments: str) -> Generator[subprocess.Popen[str]]:
             process.kill()
 
 
+def wait_for_file(path: Path) -> str:
+    """Return what a process of the test wrote there, as soon as it is there."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (path.exists() and path.read_text().strip()):
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.01)
+    return path.read_text().strip()
+
+
 class Terminal:
     """A terminal of 80 columns with the command in its foreground."""
 
