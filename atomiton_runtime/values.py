@@ -104,7 +104,7 @@ def _container(
 def _converted(value: object, path: str, depth: int) -> Value:
     match value:
         case bytes() | bytearray() | memoryview():
-            return {BYTES_KEY: base64.b64encode(value).decode("ascii")}
+            return {BYTES_KEY: base64.b64encode(cast(bytes, value)).decode("ascii")}
         case datetime() | date() | time():
             return value.isoformat()
         case PurePath():

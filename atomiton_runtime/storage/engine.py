@@ -1,7 +1,6 @@
 """States what a storage engine is: the contract that every engine and its one test suite share."""
 
 import abc
-import sys
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -79,14 +78,13 @@ class StorageEngine(abc.ABC):
     def delete_runs(self, run_ids: Sequence[RunId]) -> None:
         """Remove runs whole and give their space back; ids that are not there are passed over."""
 
+    @abc.abstractmethod
     def stored_runs(self) -> tuple[StoredRun, ...]:
         """Return every run with its size, oldest first."""
-        runs = self.summaries(limit=sys.maxsize)
-        return tuple(StoredRun(summary=summary, size_bytes=0) for summary in reversed(runs))
 
+    @abc.abstractmethod
     def stored_bytes(self) -> int:
         """Return the space that the whole store takes, in bytes."""
-        return 0
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -90,8 +90,8 @@ def write_summary(folder: Path, tail: Tail, *, sync: bool) -> None:
     first = decode_event(lines_of(folder)[0])
     content: dict[str, object] = msgspec.to_builtins(summary, builtin_types=(datetime,))
     content["size_bytes"] = tail.size_bytes
-    if isinstance(first, RunQueued):
-        content |= {"flow_path": first.flow_path, "flow_hash": first.flow_hash, "variables": first.variables}
+    assert isinstance(first, RunQueued)  # else there were no summary
+    content |= {"flow_path": first.flow_path, "flow_hash": first.flow_hash, "variables": first.variables}
     temporary = folder / _NEW_SUMMARY
     try:
         with temporary.open("wb") as file:
@@ -130,7 +130,5 @@ def _without_null(value: object) -> object:
             return {key: _without_null(entry) for key, entry in entries if entry is not None}
         case list():
             return [_without_null(entry) for entry in cast("list[object]", value) if entry is not None]
-        case bytes():
-            return f"{len(value)} bytes"
         case _:
             return value

@@ -13,7 +13,7 @@ import pytest
 
 from atomiton_runtime.errors import StorageError
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.run.events import RunEvent, encode_event
 from atomiton_runtime.storage import run_folder
 from atomiton_runtime.storage.create import create_filesystem_engine, create_sqlite_engine, create_storage
 from atomiton_runtime.storage.engine import StorageEngine
@@ -397,4 +397,117 @@ def test_a_locked_folder_is_waited_for_then_reported(tmp_path: Path) -> None:
     engine.append([queued("R1")])
 
     assert caught.value.code == "STORE-007"
+    engine.close()
+
+
+def test_a_delete_that_fails_deletes_nothing(files: StorageEngine, tmp_path: Path) -> None:
+    """When one of several runs cannot be moved out of the store, all of them stay."""
+    files.append([*journal("R1"), *journal("R2")])
+    in_the_way = tmp_path / "store" / ".deleted" / "R2" / "file"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    with pytest.raises(StorageError) as caught:
+        files.delete_runs([RunId("R1"), RunId("R2")])
+
+    assert caught.value.code == "STORE-002"
+    assert [len(files.journal(RunId(run))) for run in ("R1", "R2")] == [7, 7]
+
+
+def test_a_folder_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file system cannot lock (a network folder) the store is refused: STORE-006."""
+    import filelock
+
+    def without_locks(_lock: filelock.FileLock) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", without_locks)
+    with pytest.raises(StorageError) as caught:
+        create_filesystem_engine(tmp_path / "store").open()
+
+    assert caught.value.code == "STORE-006"
+
+
+@pytest.mark.parametrize("limit_bytes", [10, 1500])
+def test_a_full_disk_at_the_note_or_the_summary(
+    files: StorageEngine, tmp_path: Path, limit_bytes: int
+) -> None:
+    """Also when the undo note or run.toml is what does not fit, the store stays as it was."""
+    first = queued("R1")
+    first.variables["numbers"] = [1] * 300  # a line each in run.toml, two characters each in the journal
+    with files_end_at(limit_bytes), pytest.raises(StorageError) as caught:
+        files.append([first, started("R1")])
+
+    assert caught.value.code == "STORE-002"
+    assert files.summaries() == ()
+    assert not list((tmp_path / "store").rglob("*.new"))
+    files.append([first, started("R1")])
+    assert files.summary(RunId("R1")).status == "running"
+
+
+def test_what_is_no_run_is_not_listed(files: StorageEngine, tmp_path: Path) -> None:
+    """A folder with a run.toml but no events, and a journal without its begin, are no runs."""
+    folder = tmp_path / "store" / "customers" / "R1"
+    folder.mkdir(parents=True)
+    (folder / "run.toml").touch()
+    headless = tmp_path / "store" / "customers" / "R2" / "events.jsonl"
+    headless.parent.mkdir()
+    run_folder.append_lines(headless, [encode_event(started("R2"))], sync=False)
+    UndoNote(tmp_path / "store", sync=False).write([(headless, headless.stat().st_size)])
+
+    assert files.summaries() == ()
+
+
+def test_a_table_that_vanished_is_told(tmp_path: Path) -> None:
+    """A store that another program destroyed while it is open is an error with SQLite's words."""
+    engine = create_sqlite_engine(tmp_path / "store")
+    engine.open()
+    with sqlite3.connect(tmp_path / "store") as other:
+        other.execute("DROP TABLE events")
+    other.close()
+    with pytest.raises(StorageError, match="no such table") as caught:
+        engine.journal(RunId("R1"))
+
+    assert caught.value.code == "STORE-011"
+    engine.close()
+
+
+def test_a_disk_too_full_to_begin(tmp_path: Path) -> None:
+    """A store that could not be created can be created once there is room."""
+    engine = create_sqlite_engine(tmp_path / "store")
+    with files_end_at(8192), pytest.raises(StorageError) as caught:
+        engine.open()
+    engine.open()
+    engine.append(journal("R1"))
+
+    assert caught.value.code == "STORE-001"
+    engine.close()
+
+
+def test_forgotten_tails_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine with more active runs than it remembers continues them all the same."""
+    from atomiton_runtime.storage import sqlite
+
+    monkeypatch.setattr(sqlite, "_ACTIVE_TAILS", 2)
+    engine = create_sqlite_engine(tmp_path / "store")
+    engine.open()
+    for seq in range(4):
+        engine.append([journal(f"R{number}")[seq] for number in range(5)])
+
+    assert [len(engine.journal(RunId(f"R{number}"))) for number in range(5)] == [4] * 5
+    engine.close()
+
+
+def test_half_a_schema_is_rolled_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When one table cannot be made, none is, and the next opening begins anew."""
+    from atomiton_runtime.storage import sqlite_schema
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_schema, "_TABLES", "CREATE TABLE events (a); CREATE NONSENSE")
+        with pytest.raises(StorageError) as caught:
+            create_sqlite_engine(tmp_path / "store").open()
+    engine = create_sqlite_engine(tmp_path / "store")
+    engine.open()
+    engine.append(journal("R1"))
+
+    assert caught.value.code == "STORE-001"
     engine.close()

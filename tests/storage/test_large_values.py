@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atomiton_runtime.errors import StorageError
+from atomiton_runtime.storage import large_values
 from atomiton_runtime.storage.large_values import LargeValues, large_value
 from atomiton_runtime.values import LARGE_VALUE_BYTES, UnsupportedValue, Value
 
@@ -194,3 +195,25 @@ def test_closing_removes_a_temporary_folder() -> None:
 
     assert not path.parent.exists()
     assert values.stored_bytes() == 0
+
+
+def test_the_sweep_leaves_what_is_not_its_own(tmp_path: Path) -> None:
+    """Files with other names stay, and what cannot be removed stops nobody."""
+    values = LargeValues(tmp_path)
+    (tmp_path / "README").write_text("mine")
+    (tmp_path / ("0" * 64)).mkdir()
+    os.utime(tmp_path / ("0" * 64), (0, 0))
+
+    assert values.sweep(()) == 0
+    assert (tmp_path / "README").exists()
+    assert large_values._size(tmp_path / "swept") == 0
+
+
+def test_windows_needs_no_folder_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a folder cannot be opened nothing is tried."""
+    missing = tmp_path / "missing"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "name", "nt")
+        large_values.sync_folder(missing)
+    with pytest.raises(FileNotFoundError):
+        large_values.sync_folder(missing)
