@@ -5,8 +5,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
-ParameterKind = Literal["value", "expression"]
-"""`value`: every text in it is a template. `expression`: a bare expression, compiled at loading."""
+ParameterKind = Literal["value", "expression", "key"]
+"""`value`: every text in it is a template. `expression`: a bare expression, compiled at loading. `key`: the same,
+but a bare name (other than those of an item) means the key of that name in each item, and is no unknown name."""
 
 
 COMMON_KEYS: frozenset[str] = frozenset(

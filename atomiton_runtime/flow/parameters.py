@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
+from keyword import iskeyword
 from typing import cast
 
 import msgspec
@@ -62,7 +63,9 @@ def read_parameters(
         info = known.get(name)
         if info is None:
             misspelt.add(_report_unknown(name, node_type, path, findings))
-        elif info.kind == "expression" and isinstance(value, str):
+        elif info.kind == "key" and isinstance(value, str) and _names_a_key(value):
+            parameters[name] = compile_expression(value)
+        elif info.kind != "value" and isinstance(value, str):
             parameters[name] = read_expression(
                 value, surroundings.variables, OF_ITEMS, (*path, name), findings
             )
@@ -77,6 +80,12 @@ def read_parameters(
             place = (*path, *complaint.path)
             findings.add(complaint.code, complaint.message, place, hint=complaint.hint)
     return parameters
+
+
+def _names_a_key(text: str) -> bool:
+    """Return whether a parameter of the kind `key` is a bare name, and no name or word of the language."""
+    name = text.strip()
+    return name.isascii() and name.isidentifier() and name not in OF_ITEMS and not iskeyword(name)
 
 
 def _report_unknown(name: str, node_type: NodeTypeInfo, path: KeyPath, findings: Findings) -> str | None:

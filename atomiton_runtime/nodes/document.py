@@ -133,11 +133,8 @@ def _default_words(field: inspect.Field) -> str:
     if field.required:
         return "required"
     default: object = field.default
-    if default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
-        default = field.default_factory()
-    if default is msgspec.NODEFAULT or (isinstance(default, list | tuple | dict) and not default):
-        return ""
-    if default is None or default is UNSET:
+    # A list or table that is empty by default, which msgspec gives as a factory, says nothing to the reader.
+    if default in (None, UNSET, msgspec.NODEFAULT, ()):
         return ""
     return f"`{default_text(default)}`"
 

@@ -7,10 +7,10 @@ from typing import cast
 import msgspec
 from msgspec import inspect
 
-from atomiton_runtime.flow.catalogue import Complaint, ParameterInfo
+from atomiton_runtime.flow.catalogue import Complaint, ParameterInfo, ParameterKind
 from atomiton_runtime.flow.expressions import Expression
 from atomiton_runtime.nodes.base import NodeError, NodeType
-from atomiton_runtime.nodes.scalars import read_scalar
+from atomiton_runtime.nodes.scalars import IS_KEY, read_scalar
 from atomiton_runtime.nodes.type_check import misfits
 
 
@@ -25,7 +25,7 @@ def parameter_infos(parameters: type[msgspec.Struct]) -> Mapping[str, ParameterI
     return {
         field.encode_name: ParameterInfo(
             name=field.encode_name,
-            kind="expression" if _is_expression(field.type) else "value",
+            kind=_kind(field.type),
             required=field.required,
         )
         for field in shape_of(parameters).fields
@@ -63,6 +63,13 @@ def _refusal(found: Sequence[Complaint], otherwise: str) -> NodeError:
     first = found[0]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return NodeError(first.code, f"{first.message}{more}", hint=first.hint)
+
+
+def _kind(shape: inspect.Type) -> ParameterKind:
+    if not _is_expression(shape):
+        return "value"
+    extra = cast("dict[str, str] | None", getattr(shape, "extra", None))
+    return "key" if extra == IS_KEY else "expression"
 
 
 def _is_expression(shape: inspect.Type) -> bool:

@@ -17,6 +17,9 @@ class Size(int):
     __slots__ = ()
 
 
+IS_KEY = {"kind": "key"}
+"""`Meta(extra=IS_KEY)` beside an Expression: a bare name is the key of that name in each item."""
+
 WORDS: dict[type, str] = {
     Expression: "an expression",
     Duration: 'a duration, such as 30 or "1h30m"',

@@ -235,7 +235,9 @@ def _of(shape: inspect.Type) -> Schema:
             return _bounded({"type": "string"}, minLength=shape.min_length, maxLength=shape.max_length)
         case _:
             alternatives = _alternatives(shape)
-            return {"anyOf": [*alternatives, _TEMPLATE]} if _may_be_template(shape) else alternatives[0]
+            if _may_be_template(shape):
+                alternatives = [*alternatives, _TEMPLATE]
+            return {"anyOf": alternatives} if len(alternatives) > 1 else alternatives[0]
 
 
 def _may_be_template(shape: inspect.Type) -> bool:

@@ -11,6 +11,7 @@ from atomiton_runtime.flow.expressions import Expression
 from atomiton_runtime.nodes.base import Example, NodeContext, NodeError, NodeType, Port
 from atomiton_runtime.nodes.items import evaluated, keys_of, reduced
 from atomiton_runtime.nodes.ordering import Incomparable, identity, kind_of, order_of
+from atomiton_runtime.nodes.scalars import IS_KEY
 from atomiton_runtime.nodes.together import Taken, unfit
 from atomiton_runtime.values import Value
 
@@ -68,7 +69,8 @@ class TransformParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
                 "sort, group, unique: by what. A bare name is the key of an object, anything else an expression "
                 "with `item` and `index`; a list such as `[item.country, item.name]` sorts by several keys. "
                 "Without it, the items themselves."
-            )
+            ),
+            extra=IS_KEY,
         ),
     ] = None
     direction: Annotated[

@@ -1,0 +1,33 @@
+"""Fields are set on objects, and only on objects."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.doubles.attempts import executed, failure
+
+
+@pytest.mark.parametrize(
+    ("value", "written", "expected"),
+    [
+        (None, {"values": {"a": 1}}, {"a": 1}),
+        ({"a": 1, "b": 2}, {"values": {"a": "{{ input.b }}"}}, {"a": 2, "b": 2}),
+        ({"a": {"x": 1}}, {"values": {"a": {"y": 2}}}, {"a": {"y": 2}}),
+        ({"a": 1}, {"values": {"b": "{{ none }}"}, "keep_only_set": True}, {"b": None}),
+        ({"a": 1}, {"values": {}}, {"a": 1}),
+    ],
+)
+def test_merge(value: Any, written: dict[str, Any], expected: dict[str, Any]) -> None:
+    """The fields of `values` replace those of the input, whole."""
+    assert executed("edit-fields", Path(), value, **written) == {"result": expected}
+
+
+@pytest.mark.parametrize("value", [[], "text", 1, True, b"x"])
+@pytest.mark.parametrize("keep_only_set", [True, False])
+def test_only_objects_have_fields(value: Any, keep_only_set: bool) -> None:
+    """Any other input is refused with what to do instead."""
+    error = failure("edit-fields", Path(), value, values={}, keep_only_set=keep_only_set)
+
+    assert error.code == "DATA-001"
+    assert error.hint
