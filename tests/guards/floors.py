@@ -34,5 +34,6 @@ class CoverageFloors:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdict above the last line."""
-        terminalreporter.section("coverage floors")
-        terminalreporter.write(self._verdict)
+        if self._verdict:
+            terminalreporter.section("coverage floors")
+            terminalreporter.write(self._verdict)
