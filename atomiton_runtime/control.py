@@ -245,9 +245,13 @@ def _remove_files(folder: Path, process: str) -> None:
 def _write_private(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.tmp")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _connect(sign: _Sign, timeout_s: float) -> socket.socket:

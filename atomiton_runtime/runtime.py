@@ -1,5 +1,6 @@
 """Is the one API: run, cancel, subscribe, flows, history. Starting it starts the actors, stopping it ends them."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from atomiton_runtime.actors.storage_keeper import recover
 from atomiton_runtime.actors.system import ActorSystem
 from atomiton_runtime.clock import SystemClock
 from atomiton_runtime.control import ControlDoor, live_processes, processes_folder
-from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, UsageError
+from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.problems import FlowInvalid
@@ -42,10 +43,15 @@ from atomiton_runtime.requests import (
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.document import RunDocument, RunSummary, document
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus
+from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.running import Run
 from atomiton_runtime.settings import Places, find_places
 from atomiton_runtime.storage.create import create_storage
 from atomiton_runtime.storage.engine import StorageEngine
+
+log = logging.getLogger(__name__)
+# Whoever embeds the package decides where its log goes; without a word of theirs, nowhere.
+logging.getLogger("atomiton_runtime").addHandler(logging.NullHandler())
 
 STOP_TIMEOUT_S = 10.0
 LAST_RUN = "last"
@@ -100,10 +106,10 @@ class Runtime:
         """
         try:
             self._engine.open()
-            if self._door is not None:
-                self._door.start()
-                self._recover()
+            no_door = self._open_door()
             self._system.start()
+            if no_door is not None:
+                self._system.bus.publish(NoticeRaised(level="warning", error=no_door))
         except BaseException:
             self._stopped = True
             self._release(STOP_TIMEOUT_S / 4)
@@ -146,6 +152,20 @@ class Runtime:
         if self._meeting_place is None:
             return None
         return ControlDoor(processes_folder(self._meeting_place), self.process, self.submit)
+
+    def _open_door(self) -> ErrorInfo | None:
+        """Open the door and tell the truth about runs whose process died; return why that cannot be done.
+
+        On a disk that is full or read-only what is kept can still be read, so the start goes on.
+        """
+        try:
+            if self._door is not None:
+                self._door.start()
+                self._recover()
+        except (RuntimeUnusable, StorageError) as error:
+            log.warning("%s", error.message)
+            return error.info()
+        return None
 
     def _recover(self) -> None:
         """Give runs whose process died (`kill -9`, power) their true last event."""

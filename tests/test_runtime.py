@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from atomiton_runtime import Runtime
-from atomiton_runtime.errors import RuntimeUnusable, UsageError
+from atomiton_runtime.errors import RuntimeUnusable, StorageError, UsageError
 from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.requests import CancelAccepted, CancelRun, Refused, RunAccepted, RunFlow
@@ -331,3 +331,27 @@ def test_a_killed_process_leaves_an_interrupted_run(
         assert document.status == "interrupted"
         assert document.nodes["sleep"].status == "running"
         assert runtime.run("sleeper").flow == "sleeper"
+
+
+def test_a_data_folder_that_cannot_be_written_can_still_be_read(
+    flows: Path, write_flow: WriteFlow, tmp_path: Path
+) -> None:
+    """Where no door can be opened, the runtime starts all the same, and says why others cannot reach it."""
+    write_flow("hello", GREETING)
+    with Runtime(flows, data=tmp_path / "data") as runtime:
+        runtime.run("hello").result(10)
+    (tmp_path / "data" / "processes").rmdir()
+    (tmp_path / "data" / "processes").write_text("a file where the folder should be")
+    with Runtime(flows, data=tmp_path / "data") as runtime:
+        assert [summary.status for summary in runtime.history()] == ["succeeded"]
+        assert runtime.run("hello").result(10).status == "succeeded"
+
+
+def test_a_start_that_fails_leaves_nothing_behind(flows: Path, tmp_path: Path) -> None:
+    """A store that is no store is an error with its path; no actor, thread or lock stays."""
+    (tmp_path / "runs.sqlite3").write_text("this is no database, and long enough to be taken for one " * 20)
+    with (
+        pytest.raises(StorageError, match=r"runs\.sqlite3"),
+        Runtime(flows, f"sqlite:///{tmp_path}/runs.sqlite3"),
+    ):
+        pass

@@ -107,9 +107,9 @@ def _stopped(order: ExecuteNode, node: Node) -> Outcome:
 
 
 def _info(error: AtomitonError, flow: Flow, node: Node) -> ErrorInfo:
-    return ErrorInfo(
-        error.code, error.message, node.id, error.where or Where(flow.path, node.line, 1), error.hint
-    )
+    # File names and what programs print may hold halves of characters, which no journal can keep.
+    message = error.message.encode("utf-8", "replace").decode()
+    return ErrorInfo(error.code, message, node.id, error.where or Where(flow.path, node.line, 1), error.hint)
 
 
 def _missing(node: Node) -> NodeError:

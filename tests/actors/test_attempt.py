@@ -111,6 +111,13 @@ def test_whatever_a_node_type_raises_is_a_failure_with_a_place(
     assert str(outcome.error.where) == "/flows/odd.toml:1:1"
 
 
+def test_an_error_text_that_no_journal_could_keep_is_made_one() -> None:
+    """A half of a character, as in a file name that is no UTF-8, becomes a question mark."""
+    outcome = outcome_of(raising(NodeError("NODE-099", "no \udcff here")))
+    assert isinstance(outcome, Failed)
+    assert outcome.error.message == "no ? here"
+
+
 def test_the_outside_may_ask_for_a_pause() -> None:
     """`retry_after_s` of an error reaches the scheduler."""
     outcome = outcome_of(raising(NodeError("NODE-099", "later", retry_after_s=7.0)))
