@@ -46,7 +46,8 @@ class TextMethod:
     def __call__(self, *arguments: object) -> object:
         """Call it, if what it makes is not too large."""
         if self.name == "replace" and len(arguments) >= 2:
-            return replaced(self.text, str(arguments[0]), str(arguments[1]))
+            old, new, *most = arguments
+            return replaced(self.text, str(old), str(new), *cast("list[int]", most))
         method = cast("Callable[..., object]", getattr(self.text, self.name))
         return method(*arguments)
 
@@ -131,7 +132,7 @@ def element(value: object, key: object) -> object:
     raise Refused("EXPR-004", f"{kind_of(cast(object, value))} has no place {key!r}")
 
 
-def replaced(text: str, old: str, new: str) -> str:
-    """Return `text` with every `old` replaced by `new`, if that is not too large."""
+def replaced(text: str, old: str, new: str, most: int = -1) -> str:
+    """Return `text` with `old` replaced by `new`, `most` times (-1: everywhere), if that is not too large."""
     check_length(len(text) + text.count(old) * max(len(new) - len(old), 0), "the text")
-    return text.replace(old, new)
+    return text.replace(old, new, most)

@@ -51,7 +51,7 @@ LOOP_NAMES = frozenset(
 _RESULT = "_result"
 _VISITED = "_visited"
 _STEPS_PER_TURN = 10
-_SIGNS = {"end of print statement": "}}", "end of statement block": "%}", "end of template": "end"}
+_SIGNS = {"\\udc0d": "\\r", "end of print statement": "}}", "end of statement block": "%}", "end of template": "end"}
 _NUMBERS = (int, float)
 
 
