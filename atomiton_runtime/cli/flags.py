@@ -16,15 +16,15 @@ _WORDS = {"string": "TEXT", "integer": "INTEGER", "number": "NUMBER", "array": "
 _GIVEN = "atomiton.variables"
 
 
-def options(variables: Mapping[str, Variable], taken: Collection[str]) -> list[click.Option]:
-    """Return a flag for each variable whose flag is free.
+def options(variables: Mapping[str, Variable], taken: Collection[str]) -> dict[str, click.Option]:
+    """Return a flag for each variable whose flag is free: variable -> option.
 
     Args:
         variables: of a flow, by name.
         taken: the flags of the command itself, e.g. `--json`; a variable of that name is set with `--var`.
     """
     used = set(taken)
-    made: list[click.Option] = []
+    made: dict[str, click.Option] = {}
     for number, variable in enumerate(variables.values()):
         names = [flag for flag in _flags(variable) if flag not in used]
         if not names:
@@ -32,8 +32,20 @@ def options(variables: Mapping[str, Variable], taken: Collection[str]) -> list[c
         used.update(names)
         on_off = variable.type == "boolean" and _off(names[0]) not in used
         used.update([_off(names[0])] if on_off else [])
-        made.append(_option(variable, f"variable_{number}", names, on_off=on_off))
+        made[variable.name] = _option(variable, f"variable_{number}", names, on_off=on_off)
     return made
+
+
+def help_records(
+    ctx: click.Context, variables: Mapping[str, Variable], taken: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return a line of help for each variable: its flag, or how `--var` sets it; and what is known of it."""
+    flagged = options(variables, taken)
+    return [
+        (flagged[name].get_help_record(ctx) if name in flagged else None)
+        or (f"--var {name}={_word(variable)}", _help(variable))
+        for name, variable in variables.items()
+    ]
 
 
 def given_values(
@@ -75,9 +87,13 @@ def _option(variable: Variable, parameter: str, names: list[str], *, on_off: boo
         default=None,
         expose_value=False,
         callback=keep,
-        metavar=None if on_off else _WORDS.get(variable.type, "true|false"),
+        metavar=None if on_off else _word(variable),
         help=_help(variable),
     )
+
+
+def _word(variable: Variable) -> str:
+    return _WORDS.get(variable.type, "true|false")
 
 
 def _help(variable: Variable) -> str:

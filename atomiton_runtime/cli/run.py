@@ -39,25 +39,23 @@ class _RunCommand(click.Command):
         """Return the flags of the command, then those of the flow."""
         own = super().get_params(ctx)
         flow: Flow | None = ctx.meta.get(_FLOW)
-        if flow is None:
-            return own
-        taken = [name for parameter in own for name in (*parameter.opts, *parameter.secondary_opts)]
-        return [*own, *flags.options(flow.variables, taken)]
+        return own if flow is None else [*own, *flags.options(flow.variables, _names(own)).values()]
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the words after the command's name in the order in which they are written."""
+        del ctx
+        return ["FLOW", "[--NAME VALUE ...]", "[OPTIONS]"]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the flow's variables in a section of their own."""
-        own: list[tuple[str, str]] = []
-        variables: list[tuple[str, str]] = []
-        known = {id(parameter) for parameter in super().get_params(ctx)}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                (own if id(parameter) in known else variables).append(record)
-        if variables:
+        own = super().get_params(ctx)
+        flow: Flow | None = ctx.meta.get(_FLOW)
+        if flow is not None and flow.variables:
             with formatter.section("Variables"):
-                formatter.write_dl(variables)
+                formatter.write_dl(flags.help_records(ctx, flow.variables, _names(own)))
+        options = [parameter for parameter in own if isinstance(parameter, click.Option)]
         with formatter.section("Options"):
-            formatter.write_dl(own)
+            formatter.write_dl([record for each in options if (record := each.get_help_record(ctx))])
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Describe the flow, if one was named, instead of the command."""
@@ -70,7 +68,11 @@ class _RunCommand(click.Command):
             formatter.write_text(f"{flow.name}: {flow.description}" if flow.description else flow.name)
 
 
-@click.command(cls=_RunCommand, options_metavar="[--NAME VALUE ...] [OPTIONS]")
+def _names(parameters: Sequence[click.Parameter]) -> list[str]:
+    return [name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)]
+
+
+@click.command(cls=_RunCommand)
 @click.argument("flow")
 @click.option("--var", multiple=True, metavar="NAME=VALUE", help="Set a variable, whatever its name is.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as a JSON document.")

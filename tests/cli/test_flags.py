@@ -19,7 +19,7 @@ def typed(
 ) -> dict[str, Value]:
     """Return the variables that these arguments give another value than the default."""
     own = [click.Option(["--json"], is_flag=True), click.Option(["--help"], is_flag=True)]
-    command = click.Command("run", params=[*own, *flags.options(declared, ["--json", "--help"])])
+    command = click.Command("run", params=[*own, *flags.options(declared, ["--json", "--help"]).values()])
     with command.make_context("run", list(arguments)) as ctx:
         values = flags.given_values(ctx, declared, pairs)
     return {name: value for name, value in values.items() if value != declared[name].default}
@@ -116,7 +116,7 @@ def test_no_flag_hides_another() -> None:
     )
     names = [
         name
-        for option in flags.options(declared, ["--help"])
+        for option in flags.options(declared, ["--help"]).values()
         for name in (*option.opts, *option.secondary_opts)
     ]
     assert len(names) == len(set(names))
@@ -129,19 +129,31 @@ def test_no_flag_hides_another() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "shown"),
+    ("variable", "flag", "shown"),
     [
-        (ALL["limit"], "rows at most  [default: 10; 1 to 1000]"),
-        (ALL["who"], "[default: World]"),
-        (ALL["json"], '[default: ""]'),
-        (Variable(name="x", type="string", required=True, pattern="[a-z]+"), "[required; matches [a-z]+]"),
-        (Variable(name="x", type="string", default="a", choices=("a", "b")), "[default: a; one of: a, b]"),
-        (Variable(name="x", type="array", default=[], min=1), "[default: []; at least 1 elements]"),
-        (Variable(name="x", type="boolean", default=True), "[default: true]"),
+        (ALL["limit"], "--limit INTEGER", "rows at most  [default: 10; 1 to 1000]"),
+        (ALL["who"], "--who TEXT", "[default: World]"),
+        (ALL["json"], "--var json=TEXT", '[default: ""]'),
+        (
+            Variable(name="x", type="string", required=True, pattern="[a-z]+"),
+            "--x TEXT",
+            "[required; matches [a-z]+]",
+        ),
+        (
+            Variable(name="x", type="string", default="a", choices=("a", "b")),
+            "--x TEXT",
+            "[default: a; one of: a, b]",
+        ),
+        (
+            Variable(name="x", type="array", default=[], min=1),
+            "--x JSON",
+            "[default: []; at least 1 elements]",
+        ),
+        (Variable(name="x", type="boolean", default=True), "--x / --no-x", "[default: true]"),
     ],
 )
-def test_help(variable: Variable, shown: str) -> None:
+def test_help(variable: Variable, flag: str, shown: str) -> None:
     """The help of a flag says what is known of its variable."""
-    (option,) = flags.options(variables(variable), []) or [None]
-    assert option is not None
-    assert option.help == shown
+    with click.Context(click.Command("run")) as ctx:
+        (record,) = flags.help_records(ctx, variables(variable), ["--json"])
+    assert record == (flag, shown)
