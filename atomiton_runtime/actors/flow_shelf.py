@@ -83,7 +83,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         book: ShelfBook,
     ) -> None:
         super().__init__(address, supervisor)
-        self._folder = folder
+        self._folder = Path(os.path.abspath(folder))  # noqa: PTH100  # one spelling, and links stay links
         self._catalogue = catalogue
         self._conductor = conductor
         self._bus = bus
@@ -204,12 +204,11 @@ class FlowShelf(GuardedActor[ShelfMessage]):
     # -- told by the watcher -------------------------------------------------------------------------------
 
     def _settle(self, message: FileSettled) -> None:
-        before = self._shelved.get(message.path)
+        before = self._shelved.get(message.path) or Shelved(path=message.path)
         content_hash = hashlib.sha256(message.content).hexdigest()
         content = Content(message.content, content_hash, _UNKNOWN)
         saving, now = settle(
-            before,
-            self._loaded(before or Shelved(path=message.path), content),
+            self._loaded(before, content),
             content_hash,
             first_scan=message.first_scan,
             second_look=message.second_look,

@@ -1,5 +1,6 @@
 """Finds out which flow files have new content: events are hints, settled content hashes are facts (ADR-0008)."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,12 +86,12 @@ class FlowWatcher(GuardedActor[WatcherMessage]):
         # Imported as late as this: whoever does not watch does not wait for watchdog.
         from atomiton_runtime.actors.observing import Hints
 
-        self._folder = folder
+        self._folder = Path(os.path.abspath(folder))  # noqa: PTH100  # one spelling, and links stay links
         self._shelf = shelf
         self._patience = Patience(quiet_s)
         self._rescan_s = rescan_s
         self._book = book
-        self._hints = Hints(folder, address.tell)
+        self._hints = Hints(self._folder, address.tell)
         self._observer: FolderObserver | None = None
         self._next_rescan = 0.0
         self._next_arming = 0.0

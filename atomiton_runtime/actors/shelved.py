@@ -72,28 +72,27 @@ def unreadable_problem(path: str, error: ErrorInfo) -> Problem:
 
 
 def settle(
-    before: Shelved | None, after: Shelved, content_hash: str, *, first_scan: bool, second_look: bool
+    shelved: Shelved, content_hash: str, *, first_scan: bool, second_look: bool
 ) -> tuple[Saving, Shelved]:
     """Return what settled content amounts to, and what is known of the file from now on.
 
     Args:
-        before: what was known of the file; None: nothing.
-        after: the same, with the content loaded.
+        shelved: what is known of the file, with the content loaded.
         content_hash: of the content.
         first_scan: it was there when watching began.
         second_look: it had problems before, and has had another quiet time to become whole.
     """
-    told = before is not None and before.settled == content_hash
-    if told and not after.lost and not second_look:
-        return "nothing", after
-    if after.problems:
+    told = shelved.settled == content_hash
+    if told and not shelved.lost and not second_look:
+        return "nothing", shelved
+    if shelved.problems:
         if not second_look:
             # Not settled yet: if it is half written, the whole of it is the first that was told.
-            return "look-again", after
-        return "broken", msgspec.structs.replace(after, settled=content_hash, lost=False)
-    new = before is None or before.settled is None
-    now = msgspec.structs.replace(after, settled=content_hash, saved=content_hash, lost=False)
-    if new or first_scan or told or after.saved == content_hash or _wants_no_run(after.flow):
+            return "look-again", shelved
+        return "broken", msgspec.structs.replace(shelved, settled=content_hash, lost=False)
+    new = shelved.settled is None
+    now = msgspec.structs.replace(shelved, settled=content_hash, saved=content_hash, lost=False)
+    if new or first_scan or told or shelved.saved == content_hash or _wants_no_run(shelved.flow):
         return "loaded", now
     return "saved", now
 

@@ -344,6 +344,20 @@ class TestTold:
             assert shelf.settle("a.toml", HALF) == ["look again at a.toml"]
             assert shelf.settle("a.toml", valid(2)) == ["a is loaded", "run a 2"]
 
+    def test_no_prefix_of_a_file_does_harm(self, folder: Path) -> None:
+        """A save that stops after any byte is looked at again or loaded, and the whole is loaded in the end."""
+        whole = valid(7, 'name = "\u00fcn\u00ef"\nvariables.n = { type = "integer", default = 3 }')
+        with shelving(folder) as shelf:
+            shelf.settle("a.toml", valid(1), first_scan=True)
+            for length in range(len(whole)):
+                shelf.settle("a.toml", valid(1))
+                told = shelf.settle("a.toml", whole[:length])
+                assert told in (["look again at a.toml"], ["a is loaded", f"run a {told[-1].split()[-1]}"]), (
+                    length
+                )
+                assert shelf.flow("a").id == "a"
+            assert shelf.settle("a.toml", whole) == ["a is loaded", "run a 7"]
+
     def test_a_half_written_new_file_is_new_all_the_same(self, folder: Path) -> None:
         """The whole of a file that was first seen half written is its first content: no save."""
         with shelving(folder) as shelf:

@@ -38,15 +38,18 @@ args = ["60"]
 RAISES = '''
 """A node type that raises what it is told to."""
 
+import builtins
+from typing import Annotated
+
 import msgspec
 
 from atomiton_runtime.nodes.base import Example, NodeType, Port
 
 
-class RaisesParameters(msgspec.Struct, frozen=True, kw_only=True):
+class RaisesParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which."""
 
-    fault: str
+    fault: Annotated[str, msgspec.Meta(description="the name of a built-in exception")]
 
 
 class Raises(NodeType):
@@ -62,7 +65,7 @@ class Raises(NodeType):
 
     def execute(self, parameters, context):
         """Raise."""
-        raise __builtins__[parameters.fault]("from inside the node type")
+        raise getattr(builtins, parameters.fault)("from inside the node type")
 '''
 
 
