@@ -249,13 +249,13 @@ def _read(parameters: FileSystemParameters, path: Path, context: NodeContext) ->
     del context
     # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), str(path))
-        data = file.read(MAX_READ_BYTES + 1)
+        files.require_file(status, path)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_READ_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_READ_BYTES:
         message = f"{path} has {status.st_size} bytes, and only {MAX_READ_BYTES} can be read into a value"
         raise NodeError("FILE-013", message, hint="let a program work on it: `shell-command`")

@@ -36,7 +36,7 @@ def replacing(path: Path, *, overwrite: bool) -> Generator[BinaryIO]:
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     before = _status(target)
     if before is not None:
-        _require_file(before, path)
+        require_file(before, path)
         if not overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         if not os.access(target, os.W_OK):  # A rename would not ask.
@@ -61,7 +61,7 @@ def append(path: Path, content: bytes) -> None:
     """Add `content` to the end of a file, all of it or nothing; a file that is not there is created."""
     before = _status(path)
     if before is not None:
-        _require_file(before, path)
+        require_file(before, path)
     with path.open("ab", buffering=0) as file:
         end = os.fstat(file.fileno()).st_size
         unwritten = memoryview(content)
@@ -85,7 +85,7 @@ def copy(source: Path, target: Path, *, overwrite: bool, pulse: Pulse) -> None:
     elif stat.S_ISLNK(status.st_mode):
         _copy_link(source, target, overwrite=overwrite)
     else:
-        _require_file(status, source)
+        require_file(status, source)
         _copy_file(source, target, overwrite=overwrite, pulse=pulse)
 
 
@@ -154,7 +154,8 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _require_file(status: os.stat_result, path: Path) -> None:
+def require_file(status: os.stat_result, path: Path) -> None:
+    """Raise the system's own error for a folder, and one (ENXIO) for a pipe, a device or a socket."""
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(status.st_mode):
@@ -236,7 +237,7 @@ def _require_place(source: Path, target: Path, *, overwrite: bool) -> None:
         if onto_folder:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
         if not target.is_symlink():
-            _require_file(target.stat(), target)
+            require_file(target.stat(), target)
 
 
 def _move_between_devices(source: Path, target: Path, *, overwrite: bool, pulse: Pulse) -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -25,6 +26,8 @@ MARK = "ATOMITON_ATTEMPT"
 """The environment variable that everything an attempt started inherits."""
 GRACE_S = supervisor.GRACE_S
 """Between asking a process to end and killing it, in seconds."""
+_LOOK_AGAIN_S = 0.02
+_PAUSE = threading.Event()
 _SUPERVISED = sys.platform == "linux" and not getattr(sys, "frozen", False)
 
 
@@ -154,12 +157,16 @@ def end_marked(mark: str) -> tuple[int, ...]:
     import psutil
 
     for ask in (psutil.Process.terminate, psutil.Process.kill):
-        found = list(_marked(mark))
-        for process in found:
+        for process in _marked(mark):
             with contextlib.suppress(psutil.Error):
                 ask(process)
                 process.resume()
-        psutil.wait_procs(found, timeout=GRACE_S)
+        deadline = time.monotonic() + GRACE_S
+        # Not `psutil.wait_procs`: for a zombie that its new parent is slow to bury, it waits all the time.
+        while (left := tuple(process.pid for process in _marked(mark))) and time.monotonic() < deadline:
+            _PAUSE.wait(_LOOK_AGAIN_S)
+        if not left:
+            return ()
     return tuple(process.pid for process in _marked(mark))
 
 
@@ -171,7 +178,7 @@ def _marked(mark: str) -> Iterator["psutil.Process"]:
         with contextlib.suppress(psutil.Error, OSError):
             if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == mark:
                 for member in (process, *process.children(recursive=True)):
-                    if member.pid not in seen:
+                    if member.pid not in seen and member.status() != psutil.STATUS_ZOMBIE:
                         seen.add(member.pid)
                         yield member
 

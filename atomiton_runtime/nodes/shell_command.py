@@ -223,14 +223,21 @@ def _command(
 def _program(program: str, folder: Path, environment: Mapping[str, str]) -> str:
     path = environment.get("PATH", os.defpath)
     if os.path.dirname(program) or program.startswith("~"):  # noqa: PTH120  # pathlib drops the "./" that matters
-        program = str(resolved(program, folder, "program"))
+        return _program_at(resolved(program, folder, "program"), program)
     found = shutil.which(program, path=path)
-    if found is not None:
-        return str(folder / found)
-    if Path(program).is_absolute() and Path(program).exists():
-        hint = "make it executable with `chmod +x`" if Path(program).is_file() else "it is a folder"
-        raise NodeError("SHELL-002", f"`{program}` cannot be executed", hint=hint)
-    raise NodeError("SHELL-001", f"there is no program `{_short(program)}`", hint=_suggestion(program, path))
+    if found is None:
+        message = f"there is no program `{_short(program)}`"
+        raise NodeError("SHELL-001", message, hint=_suggestion(program, path))
+    return str(folder / found)
+
+
+def _program_at(path: Path, program: str) -> str:
+    if not path.exists():
+        raise NodeError("SHELL-001", f"there is no program `{_short(program)}`: {path} does not exist")
+    if not path.is_file() or not os.access(path, os.X_OK):
+        hint = "make it executable with `chmod +x`" if path.is_file() else "it is no file"
+        raise NodeError("SHELL-002", f"`{_short(program)}` cannot be executed: {path}", hint=hint)
+    return str(path)
 
 
 def _suggestion(program: str, path: str) -> str:

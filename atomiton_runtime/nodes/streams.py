@@ -3,7 +3,6 @@
 import contextlib
 import os
 import selectors
-import sys
 import threading
 from typing import IO
 
@@ -50,9 +49,7 @@ def converse(tree: ProcessTree, given: bytes | None, output: Capture, errors: Ca
     after its own end is kept as well; none of them can hold this up, because they are ended.
     """
     streams = {tree.output: output, tree.errors: errors}
-    if sys.platform == "win32":
-        return _with_threads(tree, given, streams)
-    return _with_selector(tree, given, streams)
+    return _converse(tree, given, streams)
 
 
 def _with_selector(tree: ProcessTree, given: bytes | None, streams: dict[IO[bytes], Capture]) -> Ended:
@@ -125,3 +122,7 @@ def _with_threads(tree: ProcessTree, given: bytes | None, streams: dict[IO[bytes
     for thread in threads:
         thread.join()
     return ended
+
+
+# Windows has no poll, and its select waits for sockets only.
+_converse = _with_selector if hasattr(selectors, "PollSelector") else _with_threads

@@ -45,7 +45,11 @@ def changed(items: Any, **written: Any) -> Any:
         ([1, 1.0, True, "1"], {"operation": "unique"}, [1, True, "1"]),
         ([{"a": [1]}, {"a": [1.0]}, {"a": [2]}], {"operation": "unique"}, [{"a": [1]}, {"a": [2]}]),
         ([{"k": 1, "v": 1}, {"k": 1, "v": 2}], {"operation": "unique", "key": "k"}, [{"k": 1, "v": 1}]),
-        ([None, [], 1], {"operation": "group", "key": "item"}, [{"key": None, "items": [None]}, {"key": [], "items": [[]]}, {"key": 1, "items": [1]}]),
+        (
+            [None, [], None],
+            {"operation": "group", "key": "item"},
+            [{"key": None, "items": [None, None]}, {"key": [], "items": [[]]}],
+        ),
         ([1, [2, [3]]], {"operation": "flatten"}, [1, 2, [3]]),
         ([[[[1]]]], {"operation": "flatten", "depth": 99}, [1]),
         ([{"a": [1]}, "ab"], {"operation": "flatten"}, [{"a": [1]}, "ab"]),
@@ -69,7 +73,7 @@ def test_operations(items: Any, written: dict[str, Any], expected: Any) -> None:
 @pytest.mark.parametrize(
     ("items", "written", "code", "words"),
     [
-        ([{"a": 1}, {}], {"operation": "map", "expression": "item.a"}, "EXPR-004", ("`expression`", "item 1", "item.a", "{}")),
+        ([{"a": 1}, {}], {"operation": "map", "expression": "item.a"}, "EXPR-004", ("`expression`, item 1", "{}")),
         ([1, 0], {"operation": "filter", "expression": "1 / item > 0"}, "EXPR-003", ("item 1", "1 / item")),
         ([1, "b"], {"operation": "sort"}, "DATA-002", ("item 0 is a number", "item 1 is text")),
         ([1, True], {"operation": "sort"}, "DATA-002", ("true or false",)),
