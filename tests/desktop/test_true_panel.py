@@ -4,15 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from atomiton_runtime.ids import FlowId
 from atomiton_runtime.tray import autostart, icons
+from atomiton_runtime.tray.status_notifier import dbusmenu
 from tests.desktop.true_desktop import TrueDesktop, Window
 from tests.desktop.waiting import eventually
+from tests.doubles.runtime import FakeRuntime
 
 pytestmark = [pytest.mark.desktop, pytest.mark.panel]
 
@@ -36,7 +39,7 @@ def keep(picture: Image.Image, name: str) -> None:
     picture.save(ARTIFACTS / f"{name}.png")
 
 
-def start_tray(desktop: TrueDesktop, folder: Path, flows: int = 3) -> tuple[int, int]:
+def start_process(desktop: TrueDesktop, folder: Path, flows: int = 3) -> tuple[int, int]:
     """Start a tray; return where its icon is."""
     desktop.spawn("tray", [sys.executable, PROGRAM, folder, str(flows)], environ={"PYTHONPATH": str(ROOT)})
     return wait_for_icon(desktop)
@@ -55,7 +58,7 @@ def row(menu: Window, number: int, rows: int, separators: int = 2) -> tuple[int,
 
 def test_mouse_click_runs_the_flow(desktop: TrueDesktop, tmp_path: Path) -> None:
     """A left click opens the menu, a click on its entry runs that flow, and icon and entry show how it ended."""
-    icon = start_tray(desktop, tmp_path)
+    icon = start_process(desktop, tmp_path)
     menu = desktop.open_menu(icon)
     keep(desktop.screenshot(), "menu-before-click")
     desktop.click(*row(menu, 2, rows=7))  # status, three flows, folder, autostart, quit
@@ -71,9 +74,40 @@ def test_mouse_click_runs_the_flow(desktop: TrueDesktop, tmp_path: Path) -> None
     eventually(lambda: menu not in desktop.menus(), "the menu closes")
 
 
+def test_open_menu_does_not_jump(
+    desktop: TrueDesktop,
+    tmp_path: Path,
+    start_tray: Callable[..., object],
+    runtime: FakeRuntime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While the menu is open its entries show what happens, but no line moves; the next time new ones are there."""
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", desktop.environ["DBUS_SESSION_BUS_ADDRESS"])
+    monkeypatch.setattr(dbusmenu, "LOOKED_AT_FOR_S", 0.5)
+    for name in ("a", "b", "c"):
+        runtime.add_flow(name)
+    start_tray()
+    icon = wait_for_icon(desktop)
+    menu = desktop.open_menu(icon)
+    runtime.add_flow("d")
+    runtime.succeed(runtime.begin(FlowId("b")))
+    eventually(lambda: desktop.find(SUCCEEDED, box=menu.box), "the open menu shows the success")
+    now = next(one for one in desktop.menus() if one.id == menu.id)
+    assert (now.y, now.height) == (menu.y, menu.height)
+    keep(desktop.screenshot(), "menu-while-open")
+
+    def reopened() -> Window:
+        desktop.key("Escape")
+        eventually(lambda: not desktop.menus(), "the menu closes")
+        return desktop.open_menu(wait_for_icon(desktop, SUCCEEDED))
+
+    eventually(lambda: reopened().height > menu.height, "the new line")
+    desktop.key("Escape")
+
+
 def test_panel_restart_shows_the_icon_again(desktop: TrueDesktop, tmp_path: Path) -> None:
     """After a crash of the panel the new one has the icon."""
-    start_tray(desktop, tmp_path)
+    start_process(desktop, tmp_path)
     desktop.end("xfce4-panel")
     assert desktop.find_on_panel(IDLE) is None
     desktop.start_panel()

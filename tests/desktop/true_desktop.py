@@ -251,7 +251,7 @@ class TrueDesktop:
 
     def move(self, x: int, y: int) -> None:
         """Move the mouse."""
-        self._run("xdotool", "mousemove", "--sync", str(x), str(y))
+        self._run("xdotool", "mousemove", str(x), str(y))
 
     def click(self, x: int, y: int, button: int = 1) -> None:
         """Move the mouse and click."""

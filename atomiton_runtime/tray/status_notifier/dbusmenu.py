@@ -25,9 +25,11 @@ from atomiton_runtime.tray.status_notifier.layout import (
 )
 
 PATH = "/MenuBar"
-OPEN_AT_MOST_S = 30.0
-"""Some panels (xfce) say when their menu opens but not when it closes: they get structural changes after a click,
-as it opens again, or after this time."""
+OPEN_AT_MOST_S = 60.0
+"""A menu that was reported open counts as closed after this time, should the panel never say so."""
+LOOKED_AT_FOR_S = 5.0
+"""Some panels (xfce 4.18) say that the menu is about to be shown, and nothing more: it counts as open for this long. If
+lines still came as it is shown again, xfce would squeeze it; so they must have come before."""
 
 _Variants = dict[str, Variant]
 _Names = Annotated[list[str], DBusSignature("as")]
@@ -103,13 +105,13 @@ class MenuService(ServiceInterface):
     def _about_to_show(self) -> bool:
         self._latest = self._numbers.place(self._nodes())
         changed = self._show(self._latest)
-        self._note_open()
+        self._note_open(LOOKED_AT_FOR_S)
         self._opened()
         return changed
 
-    def _note_open(self) -> None:
+    def _note_open(self, at_most_s: float) -> None:
         self.stop()
-        self._closing = asyncio.get_running_loop().call_later(OPEN_AT_MOST_S, self._note_closed)
+        self._closing = asyncio.get_running_loop().call_later(at_most_s, self._note_closed)
 
     def _note_closed(self) -> None:
         self.stop()
@@ -124,7 +126,7 @@ class MenuService(ServiceInterface):
         line = self._lines.get(number)
         match kind:
             case "opened" if number == ROOT:
-                self._note_open()
+                self._note_open(OPEN_AT_MOST_S)
             case "closed" if number == ROOT:
                 self._note_closed()
             case "clicked":
