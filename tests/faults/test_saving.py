@@ -30,7 +30,7 @@ from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, No
 from tests.doubles.addresses import Collected
 
 _LAST = "zz-last"
-_numbers = itertools.count()
+_numbers = itertools.count(1_000_000)
 BROKEN = '[nodes.a]\ntype = "edit-feelds"\n'
 
 
