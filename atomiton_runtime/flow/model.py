@@ -1,6 +1,6 @@
 """Is the flow as the rest of the package knows it: checked, immutable, ready to run."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 
@@ -123,6 +123,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
                 return refs
             case TableInput(named):
                 return tuple(ref for _, ref in named)
+            case _:
+                assert_never(self.input)
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,7 +51,12 @@ LOOP_NAMES = frozenset(
 _RESULT = "_result"
 _VISITED = "_visited"
 _STEPS_PER_TURN = 10
-_SIGNS = {"\\udc0d": "\\r", "end of print statement": "}}", "end of statement block": "%}", "end of template": "end"}
+_SIGNS = {
+    "\\udc0d": "\\r",
+    "end of print statement": "}}",
+    "end of statement block": "%}",
+    "end of template": "end",
+}
 _NUMBERS = (int, float)
 
 
@@ -339,8 +344,7 @@ def compile_value(tree: nodes.Template) -> Callable[[Mapping[str, object]], obje
 
     def value(names: Mapping[str, object]) -> object:
         evaluation = Evaluation(names)
-        for _ in root(evaluation):
-            pass
+        next(root(evaluation), None)  # the tree holds no output: the code runs to its end
         return evaluation.vars[_RESULT]
 
     return value

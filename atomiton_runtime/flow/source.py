@@ -113,7 +113,7 @@ def _data(text: str, file: str) -> dict[str, object]:
 
 def _deepest(text: str) -> int:
     """Return the place of the hundredth bracket of the first long row of them."""
-    found = re.search(r"(?:[\[{][^\]}\n]*+){100}", text)
+    found = re.search(r"(?:[\[{][^\[{\]}\n]*+){100}", text)
     return found.start() if found else 0
 
 
@@ -147,8 +147,6 @@ def _offset(text: str, line: int, column: int) -> int:
 def _start_of_statement(text: str, offset: int) -> int:
     """Return where the line begins whose end the parser had reached."""
     start = text.rfind("\n", 0, max(offset, 0)) + 1
-    if not text[start:offset].strip():
-        start = text.rfind("\n", 0, max(start - 1, 0)) + 1
     return start + len(text[start:]) - len(text[start:].lstrip(" \t"))
 
 

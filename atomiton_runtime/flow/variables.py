@@ -1,7 +1,6 @@
 """Decides which values a run's variables have: defaults, texts of a command line, limits."""
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -177,6 +176,4 @@ def _shown(value: Value) -> str:
 
 def kind_of_default(value: object) -> VariableType | None:
     """Return the type that a default has by itself; None: it is of no type a variable can have."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
     return next((kind for kind in _KINDS if fits(kind, value)), None)

@@ -40,7 +40,7 @@ def _flat(parameters: Mapping[str, object]) -> list[tuple[tuple[str | int, ...],
 
 
 class CatalogueDouble:
-    """The node types `make`, `change`, `store` and `each` (with a body)."""
+    """The node types `make`, `change`, `sort`, `store` and `each` (with a body)."""
 
     def __init__(self) -> None:
         types = (
@@ -57,6 +57,7 @@ class CatalogueDouble:
                 ],
                 ("result",),
             ),
+            TypeDouble("sort", [ParameterInfo(name="key", kind="key")], ("result",)),
             TypeDouble("store", [ParameterInfo(name="path", required=True)], ("path", "size_bytes")),
             TypeDouble(
                 "each",

@@ -226,6 +226,12 @@ def test_mappings_of_any_class_are_objects() -> None:
     assert compile_expression("env").evaluate(scope) == {"HOME": "/root"}
 
 
+def test_what_is_no_data_does_not_leave_an_expression() -> None:
+    """A value of Python that is no data fails, whatever it is."""
+    with pytest.raises(ExpressionFailed, match="a complex is not data"):
+        compile_expression("input").evaluate(Scope({"input": 1j}))
+
+
 def test_text_of_another_class_becomes_a_plain_one() -> None:
     """A text whose class is not str leaves as str."""
 

@@ -62,7 +62,7 @@ EDGES = st.sets(
 @given(edges=EDGES)
 def test_every_knot_gives_one_true_cycle(edges: set[tuple[int, int]]) -> None:
     """Each set of nodes that reach each other gives one cycle along edges; without such a set there is none."""
-    reach = {edge for edge in edges}
+    reach = set(edges)
     for middle in range(SIZE):
         reach |= {(a, d) for a, b in reach for c, d in reach if b == c == middle}
     knots = {

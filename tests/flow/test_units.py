@@ -39,7 +39,7 @@ def test_duration_is_read_in_seconds(written: float | str, seconds: float) -> No
 )
 def test_what_is_no_duration_is_refused(written: float | str) -> None:
     """A text that could mean two things, or nothing, is no duration."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse_duration(written)
 
 
@@ -61,5 +61,5 @@ def test_size_is_read_in_bytes(written: float | str, size: int) -> None:
 )
 def test_what_is_no_size_is_refused(written: float | str) -> None:
     """A text without a unit, or a part of a byte, is no size."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse_size(written)

@@ -66,7 +66,10 @@ VARIABLE_FAILURES: list[tuple[str, object, bool, str, str, str | None]] = [
         "its variables are: text, count, ratio, flag, names, table, pick",
     ),
     ("count", "ten", True, "VAR-013", "variable `count` must be an integer, not 'ten'", None),
-    ("count", "99999999999999999999", True, "VAR-013", "variable `count` must be an integer, not '99999999999999999999'", None),
+    (
+        "count", "99999999999999999999", True, "VAR-013",
+        "variable `count` must be an integer, not '99999999999999999999'", None,
+    ),
     ("count", "1.5", True, "VAR-013", "variable `count` must be an integer, not '1.5'", None),
     ("count", "10", False, "VAR-013", "variable `count` must be an integer, not '10'", None),
     ("count", True, False, "VAR-013", "variable `count` must be an integer, not a boolean", None),
@@ -75,7 +78,10 @@ VARIABLE_FAILURES: list[tuple[str, object, bool, str, str, str | None]] = [
     ("ratio", "x", True, "VAR-013", "variable `ratio` must be a number, not 'x'", None),
     ("flag", "maybe", True, "VAR-013", "variable `flag` must be true or false, not 'maybe'", "write true or false"),
     ("names", "a,b", True, "VAR-013", "variable `names` must be a list, not 'a,b'", 'write it as JSON: \'["a", "b"]\''),
-    ("names", "[" * 100_000, True, "VAR-013", f"variable `names` must be a list, not '{'[' * 39}…'", 'write it as JSON: \'["a", "b"]\''),
+    (
+        "names", "[" * 100_000, True, "VAR-013",
+        f"variable `names` must be a list, not '{'[' * 39}…'", 'write it as JSON: \'["a", "b"]\'',
+    ),
     ("table", "[]", True, "VAR-013", "variable `table` must be an object, not '[]'", "write it as JSON: '{\"a\": 1}'"),
     ("table", {"x": object()}, False, "VAR-013", "variable `table` must be an object, not an object", None),
     ("count", 0, False, "VAR-014", "variable `count` must be at least 1, not 0", None),
