@@ -1,11 +1,9 @@
 """Is the node type `file-system`."""
 
 import errno
-import fnmatch
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -17,6 +15,7 @@ from atomiton_runtime.nodes import files
 from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeError, NodeType, Port
 from atomiton_runtime.nodes.content import BINARY, as_bytes, as_text, is_text_encoding
 from atomiton_runtime.nodes.file_errors import explained
+from atomiton_runtime.nodes.listing import listed, printable
 from atomiton_runtime.nodes.paths import refuse_to_remove, resolved
 from atomiton_runtime.nodes.together import Taken, unfit
 from atomiton_runtime.values import Value
@@ -300,44 +299,10 @@ def _mkdir(folder: Path, *, parents: bool) -> None:
 
 
 def _list(parameters: FileSystemParameters, path: Path, context: NodeContext) -> dict[str, Value]:
-    found: list[dict[str, Value]] = []
-    for entry in _entries(path, parameters.recursive, context):
-        below = Path(entry.path).relative_to(path).as_posix()
-        if fnmatch.fnmatchcase(below if "/" in parameters.pattern else entry.name, parameters.pattern):
-            described = _described(entry)
-            if described is not None:
-                found.append(described)
-    found.sort(key=lambda each: str(each["path"]))
-    total = sum(int(str(each["size_bytes"])) for each in found if each["size_bytes"] is not None)
-    return _outputs(list[Value](found), path, total)
-
-
-def _entries(folder: Path, recursive: bool, context: NodeContext) -> Iterator[os.DirEntry[str]]:
-    pending = [folder]
-    while pending:
-        context.cancel.raise_if_cancelled()
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                yield entry
-                if recursive and entry.is_dir(follow_symlinks=False):
-                    pending.append(Path(entry.path))
-
-
-def _described(entry: os.DirEntry[str]) -> dict[str, Value] | None:
-    try:
-        status = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:  # It went away between listing and looking.
-        return None
-    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
-    kind = kinds.get(stat.S_IFMT(status.st_mode), "other")
-    modified = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="milliseconds")
-    return {
-        "name": _printable(entry.name),
-        "path": _printable(entry.path),
-        "type": kind,
-        "size_bytes": status.st_size if kind == "file" else None,
-        "modified_at": modified.replace("+00:00", "Z"),
-    }
+    pulse = context.cancel.raise_if_cancelled
+    found = listed(path, parameters.pattern, recursive=parameters.recursive, pulse=pulse)
+    total = sum(entry.size_bytes or 0 for entry in found)
+    return _outputs([entry.value() for entry in found], path, total)
 
 
 def _exists(parameters: FileSystemParameters, path: Path, context: NodeContext) -> dict[str, Value]:
@@ -394,13 +359,8 @@ def _refuse_onto_itself(path: Path, target: Path, operation: str) -> None:
         raise NodeError("FILE-012", f"{path} cannot be {_PAST[operation]} {where} itself: {target}")
 
 
-def _printable(name: str) -> str:
-    # A name that is no UTF-8 reaches Python with lone surrogates, which no JSON may hold.
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def _outputs(result: Value, path: Path, size_bytes: int | None) -> dict[str, Value]:
-    return {"result": result, "path": _printable(str(path)), "size_bytes": size_bytes}
+    return {"result": result, "path": printable(str(path)), "size_bytes": size_bytes}
 
 
 _PAST = {"copy": "copied", "move": "moved"}

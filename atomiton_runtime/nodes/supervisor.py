@@ -14,9 +14,15 @@ Source: prctl(2), PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG.
 
 import ctypes
 import os
-import signal
 import sys
 import time
+
+TYPE_CHECKING = False  # As type checkers know it, without loading `typing`.
+if TYPE_CHECKING:
+    import signal
+else:
+    # `signal` wraps this in enums, which costs a third of the supervisor's start-up (4 of 12 ms, CPython 3.11).
+    import _signal as signal
 
 GRACE_S = 2.0
 """Between SIGTERM and SIGKILL, in seconds."""
@@ -108,7 +114,7 @@ def _end_all(root: int, status_fd: int) -> None:
         os.write(status_fd, f"left {left}\n".encode())
 
 
-def _wait_until(deadline: float, root: int, status_fd: int, *, then: tuple[signal.Signals, ...]) -> bool:
+def _wait_until(deadline: float, root: int, status_fd: int, *, then: tuple[int, ...]) -> bool:
     """Wait until nobody is left; signal `then` to all again and again, for those that were just born."""
     while not _nobody_left(root, status_fd):
         remaining = deadline - time.monotonic()
@@ -121,7 +127,7 @@ def _wait_until(deadline: float, root: int, status_fd: int, *, then: tuple[signa
     return True
 
 
-def _signal_all(*numbers: signal.Signals) -> None:
+def _signal_all(*numbers: int) -> None:
     for pid in _descendants():
         for number in numbers:
             try:

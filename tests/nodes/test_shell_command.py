@@ -104,6 +104,19 @@ def test_the_end_of_a_command_is_the_end_of_its_tree(folder: Path, escape: str) 
     assert (len(pids(folder)), alive(folder)) == (1, [])
 
 
+@pytest.mark.parametrize("after_ms", [0, 1, 3, 5, 8, 12, 20])
+def test_a_cancel_at_any_moment_of_the_start(folder: Path, after_ms: int) -> None:
+    """Whenever the cancel comes, before the supervisor is ready or after, it counts and nobody is left."""
+    token = CancelToken()
+    timer = threading.Timer(after_ms / 1000, token.cancel)
+    timer.start()
+    with pytest.raises(NodeCancelledError):
+        script(folder, "echo $$ >> pids; sleep 300 & echo $! >> pids; wait", cancel=token)
+    timer.join()
+
+    assert alive(folder) == []
+
+
 def test_a_cancelled_attempt_starts_nothing(folder: Path) -> None:
     """A token that is set already keeps the command from being started."""
     token = CancelToken()
