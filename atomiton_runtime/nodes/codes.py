@@ -13,6 +13,7 @@ CODES: dict[str, str] = {
     "NODE-010": "An attempt took longer than the node's `timeout`.",
     "NODE-011": "A node type failed in a way that it should not: a mistake in its code.",
     "NODE-012": "A node type that a flow was loaded with is not there any more.",
+    "VALUE-001": "A value cannot travel between nodes: it has no form as JSON or bytes.",
     "DATA-001": "A node's data is not of the kind it works on.",
     "DATA-002": "Items cannot be compared with each other.",
     "DATA-003": "An item lacks the key by which it is to be sorted, grouped or told apart.",

@@ -1,7 +1,5 @@
 """Types of what we use of pystray 0.19.5, which has none."""
 
-from collections.abc import Callable, Iterator
-
 from pystray._base import Icon as Icon
 from pystray._base import Menu as Menu
 from pystray._base import MenuItem as MenuItem
