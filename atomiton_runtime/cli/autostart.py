@@ -16,7 +16,10 @@ def command() -> None:
 @command.command()
 @pass_installation
 def enable(installation: Installation) -> None:
-    """Start the tray at each login, with the folders of this command line."""
+    """Start the tray at each login.
+
+    It gets the folders of this command line (`--flows`, `--data`).
+    """
     place = autostart.enable(autostart.default_command(*installation.options))
     click.echo(f"the tray starts at login: {place}")
 

@@ -58,7 +58,7 @@ def _find(catalogue: NodeCatalogue, name: str) -> CataloguedType:
     if found is not None:
         return found
     names = catalogue.names()
-    close = difflib.get_close_matches(name, names, n=2)
+    close = [each for each in names if name in each] or difflib.get_close_matches(name, names, n=2)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(names)}"
     raise UsageError("CLI-013", f"there is no node type `{name}`", hint=hint)
 

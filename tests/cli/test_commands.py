@@ -1,8 +1,10 @@
+import contextlib
 import json
 import signal
 import tomllib
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.doubles.flow_files import ALL, BROKEN, HELLO, write_flows
@@ -282,3 +284,41 @@ def test_autostart(tmp_path: Path) -> None:
     assert str(tmp_path / "mine") in Path(status["place"]).read_text()
     assert tell("disable") == "the tray does not start at login any more\n"
     assert tell("disable") == "the tray did not start at login\n"
+
+
+# -- tray ------------------------------------------------------------------------------------------------------
+
+
+def test_tray_without_a_desktop(place: Path) -> None:
+    """Without a desktop the tray says so, goes on, and ends with 0 at SIGTERM; `--run` runs a flow at once."""
+    with started(place, "tray", "--run", "slow") as tray:
+        assert tray.stderr is not None
+        assert "TRAY-001" in tray.stderr.readline()
+        wait_for_file(place / "flows" / "started")
+        tray.send_signal(signal.SIGTERM)
+        assert tray.wait(30) == 0
+    assert json.loads(atomiton(place, "show", "last", "--json").stdout)["status"] == "cancelled"
+
+
+def test_cancel_reaches_the_tray(place: Path) -> None:
+    """A run that the tray executes is cancelled from a terminal, and the tray goes on."""
+    with started(place, "tray", "--run", "slow") as tray:
+        wait_for_file(place / "flows" / "started")
+        assert json.loads(atomiton(place, "cancel", "last", "--json").stdout)["status"] == "cancelled"
+        assert tray.poll() is None
+        tray.send_signal(signal.SIGTERM)
+        assert tray.wait(30) == 0
+
+
+def test_the_run_of_a_killed_process_is_interrupted(place: Path) -> None:
+    """After `kill -9` the run is found to be interrupted, and `cancel` says that it has ended."""
+    with started(place, "run", "slow") as running:
+        sleeper = psutil.Process(int(wait_for_file(place / "flows" / "started")))
+        running.kill()
+        running.wait(30)
+        assert json.loads(atomiton(place, "show", "last", "--json").stdout)["status"] == "interrupted"
+        shown = atomiton(place, "cancel", "last")
+        assert shown.returncode == 2
+        assert "error[RUN-002]" in shown.stderr
+        with contextlib.suppress(psutil.NoSuchProcess):
+            sleeper.kill()

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.doubles.flow_files import HELLO, write_flows
+from tests.doubles.flow_files import HELLO, SLOW, write_flows
 from tests.doubles.terminal import DEADLINE_S, Terminal, atomiton, environment, started, wait_for_file
 
 DOCUMENT_KEYS = [
@@ -146,6 +146,19 @@ def test_ctrl_c_cancels_and_exits_130(place: Path) -> None:
         assert not sleeper.is_running()
     assert (place / "flows" / "tidied").exists()
     assert json.loads(atomiton(place, "show", "last", "--json").stdout)["status"] == "cancelled"
+
+
+def test_more_ctrl_c_is_harder(place: Path) -> None:
+    """The second SIGINT ends clean-up nodes as well; nothing of the run is alive afterwards."""
+    flow = SLOW.replace("echo tidy > tidied", "echo $$ > tidied; exec sleep 60")
+    (place / "flows" / "slow.toml").write_text(flow)
+    with started(place, "run", "slow") as process:
+        wait_for_file(place / "flows" / "started")
+        process.send_signal(signal.SIGINT)
+        tidying = psutil.Process(int(wait_for_file(place / "flows" / "tidied")))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_S) == 130
+        assert not tidying.is_running()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
