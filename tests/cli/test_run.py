@@ -240,3 +240,14 @@ def test_run_is_quick(place: Path) -> None:
         return time.monotonic() - began
 
     assert min(run() for _ in range(5)) <= 0.40
+
+
+def test_a_large_result_is_printed_whole(place: Path) -> None:
+    """A result that the document only names as a file goes to a pipe whole."""
+    big = '[nodes.big]\ntype = "shell-command"\nprogram = "sh"\nargs = ["-c", "head -c 2000000 /dev/zero | tr \'\\\\0\' x"]\n'
+    (place / "flows" / "big.toml").write_text(big)
+    shown = atomiton(place, "run", "big")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == "x" * 2_000_000 + "\n"
+    document = json.loads(atomiton(place, "show", "last", "--json").stdout)
+    assert list(document["outputs"]["big"]["stdout"]) == ["$file", "size_bytes"]
