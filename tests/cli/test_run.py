@@ -244,7 +244,8 @@ def test_run_is_quick(place: Path) -> None:
 
 def test_a_large_result_is_printed_whole(place: Path) -> None:
     """A result that the document only names as a file goes to a pipe whole."""
-    big = '[nodes.big]\ntype = "shell-command"\nprogram = "sh"\nargs = ["-c", "head -c 2000000 /dev/zero | tr \'\\\\0\' x"]\n'
+    script = "head -c 2000000 /dev/zero | tr '\\\\0' x"
+    big = f'[nodes.big]\ntype = "shell-command"\nprogram = "sh"\nargs = ["-c", "{script}"]\n'
     (place / "flows" / "big.toml").write_text(big)
     shown = atomiton(place, "run", "big")
     assert (shown.returncode, shown.stderr) == (0, "")

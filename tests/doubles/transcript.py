@@ -48,7 +48,7 @@ def printed(line: str, folder: Path) -> str:
         timeout=DEADLINE_S,
         check=False,
     )
-    return done.stdout.replace(str(folder), "/home/ada")
+    return done.stdout.replace(str(folder), "~")
 
 
 def steady(output: str) -> str:
