@@ -59,9 +59,7 @@ class Positions:
             waiting.extend(self._pair(node, path) if node.type == "pair" else self._below(node, path))
 
     def _table(self, node: Node, arrays: dict[KeyPath, int]) -> Iterator[tuple[Node, KeyPath]]:
-        key = next((child for child in node.children if child.type in _KEYS), None)
-        if key is None:
-            return
+        key = next(child for child in node.children if child.type in _KEYS)
         path: KeyPath = ()
         for part in _parts(key):
             path = (*path, self._name(part))
@@ -78,8 +76,6 @@ class Positions:
 
     def _pair(self, node: Node, path: KeyPath) -> Iterator[tuple[Node, KeyPath]]:
         named = [child for child in node.named_children if child.type != "comment"]
-        if len(named) < 2:
-            return
         key, value = named[0], named[-1]
         value_span = self._span(value)
         for part in _parts(key):
@@ -104,10 +100,7 @@ class Positions:
         written = self._raw[part.start_byte : part.end_byte].decode()
         if part.type == "bare_key":
             return written
-        try:
-            return next(iter(tomllib.loads(f"{written} = 0")))
-        except tomllib.TOMLDecodeError:
-            return written
+        return next(iter(tomllib.loads(f"{written} = 0")))
 
 
 def _parts(key: Node) -> list[Node]:
