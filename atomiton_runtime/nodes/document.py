@@ -31,7 +31,7 @@ _SUB_TABLE = re.compile(r"^\[(?!\[)(.+)\]$", re.MULTILINE)
 
 
 def nodes_document(types: Sequence[CataloguedType]) -> str:
-    """Return the text of `docs/node-types.md`."""
+    """Return the text of `docs/nodes.md`."""
     summaries = [f"- [`{each.name}`](#{each.name}): {summary(each)}" for each in types]
     return "\n".join([_HEADER, *summaries, "", *(type_document(each) for each in types)]).rstrip() + "\n"
 

@@ -41,17 +41,6 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     assert shown.stderr.strip() == ""
 
 
-def test_help_is_quick(tmp_path: Path) -> None:
-    """The best of some starts takes at most 0.15 seconds, as a whole process."""
-
-    def start() -> float:
-        began = time.monotonic()
-        atomiton(tmp_path, "--help")
-        return time.monotonic() - began
-
-    assert min(start() for _ in range(5)) <= 0.15
-
-
 @pytest.mark.parametrize("name", app.COMMANDS)
 def test_every_command_has_help(tmp_path: Path, name: str) -> None:
     """The line of the table is the first sentence of the command's own help, or says the same in short."""

@@ -231,17 +231,6 @@ def test_a_flow_file_is_a_program(tmp_path: Path) -> None:
     assert json.loads(shown.stdout)["text"] == "Hello you!"
 
 
-def test_run_is_quick(place: Path) -> None:
-    """The best of some runs of a small flow takes at most 0.40 seconds, as a whole process."""
-
-    def run() -> float:
-        began = time.monotonic()
-        assert atomiton(place, "run", "flows/hello.toml").returncode == 0
-        return time.monotonic() - began
-
-    assert min(run() for _ in range(5)) <= 0.40
-
-
 def test_a_large_result_is_printed_whole(place: Path) -> None:
     """A result that the document only names as a file goes to a pipe whole."""
     script = "head -c 2000000 /dev/zero | tr '\\\\0' x"

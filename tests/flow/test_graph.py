@@ -1,7 +1,5 @@
 """Tests who waits for whom."""
 
-import time
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,14 +77,11 @@ def test_every_knot_gives_one_true_cycle(edges: set[tuple[int, int]]) -> None:
 
 
 def test_ten_thousand_nodes_in_a_row_are_no_trouble() -> None:
-    """A chain, and a ring, of the largest size take no recursion and little time."""
+    """A chain, and a ring, of the largest size take no recursion; a test's timeout is their limit."""
     size = 10_000
     chain = [node(index, (f"n{index - 1}",) if index else ()) for index in range(size)]
     ring = [node(0, (f"n{size - 1}",)), *chain[1:]]
 
-    began = time.perf_counter()
-
     assert (size - 1,) == build_graph(chain).sinks
     assert [] == find_cycles(build_graph(chain))
     assert [list(range(size))] == find_cycles(build_graph(ring))
-    assert time.perf_counter() - began < 5

@@ -7,11 +7,11 @@ import pytest
 from atomiton_runtime.nodes.document import nodes_document, type_document
 from atomiton_runtime.nodes.registry import CataloguedType, built_in_types
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "node-types.md"
+REFERENCE = Path(__file__).parents[2] / "docs" / "nodes.md"
 
 
 def test_the_reference_is_current() -> None:
-    """docs/node-types.md is what the declarations say now (scripts/generate-docs writes it)."""
+    """docs/nodes.md is what the declarations say now (scripts/generate-docs writes it)."""
     assert nodes_document(built_in_types()) == REFERENCE.read_text(encoding="utf-8")
 
 
