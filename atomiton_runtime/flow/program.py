@@ -102,12 +102,12 @@ def compile_bare(text: str) -> Program:
 
 
 def _bare_code(text: str) -> tuple[tuple[Use, ...], Callable[[], Function]]:
-    from atomiton_runtime.flow import grammar, sandbox
+    from atomiton_runtime.flow import code, grammar
 
     _check_length(text)
     try:
-        tree = sandbox.parse_expression(text)
-        return grammar.inspect(tree), lambda: sandbox.compile_value(tree)
+        tree = code.parse_expression(text)
+        return grammar.inspect(tree), lambda: code.compile_value(tree)
     except Exception as exc:
         raise _understood(refusal_of(exc), text) from exc
 
@@ -131,12 +131,12 @@ def compile_text(text: str) -> Program:
 
 
 def _template_code(text: str) -> tuple[tuple[Use, ...], Callable[[], Function]]:
-    from atomiton_runtime.flow import grammar, sandbox
+    from atomiton_runtime.flow import code, grammar
 
     _check_length(text)
     try:
-        tree, single = sandbox.parse_template(text)
-        to_code = sandbox.compile_value if single else sandbox.compile_text
+        tree, single = code.parse_template(text)
+        to_code = code.compile_value if single else code.compile_text
         return grammar.inspect(tree), lambda: to_code(tree)
     except Exception as exc:
         raise refusal_of(exc) from exc
@@ -216,7 +216,7 @@ def refusal_of(error: Exception) -> Refused:
 
 
 def _refusal_of_jinja(error: Exception) -> Refused:
-    from atomiton_runtime.flow import sandbox
+    from atomiton_runtime.flow import code
 
     told = _PYTHON_KIND.sub(lambda kind: _KINDS[kind[0]], str(error))
-    return sandbox.reason_of(error) or Refused("EXPR-003", told or type(error).__name__)
+    return code.reason_of(error) or Refused("EXPR-003", told or type(error).__name__)

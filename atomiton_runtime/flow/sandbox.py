@@ -1,20 +1,17 @@
 """Runs Jinja2 inside fences: data in, data out, no Python attributes, no unbounded cost."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import GeneratorType
 from typing import Any, cast
 
 from jinja2 import (
     StrictUndefined,
-    TemplateError,
-    TemplateSyntaxError,
     UndefinedError,
     nodes,
     pass_context,
 )
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.parser import Parser
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
@@ -48,15 +45,8 @@ LOOP_NAMES = frozenset(
     )
 )
 
-_RESULT = "_result"
-_VISITED = "_visited"
+VISITED = "_visited"
 _STEPS_PER_TURN = 10
-_SIGNS = {
-    "\\udc0d": "\\r",
-    "end of print statement": "}}",
-    "end of statement block": "%}",
-    "end of template": "end",
-}
 _NUMBERS = (int, float)
 
 
@@ -270,7 +260,7 @@ def _guarded_filters() -> dict[str, Callable[..., Any]]:
     for name, function in filters.WITH_CONTEXT.items():
         guarded[name] = _guarded(function, lambda evaluation: evaluation)
     aliases = {alias: guarded[name] for alias, name in filters.ALIASES.items()}
-    return guarded | aliases | {_VISITED: _visited}
+    return guarded | aliases | {VISITED: _visited}
 
 
 def _guarded(
@@ -299,97 +289,3 @@ SANDBOX = Sandbox()
 """The one environment: it holds no state of any evaluation."""
 Evaluation.environment = SANDBOX
 Evaluation.eval_ctx = nodes.EvalContext(SANDBOX)
-
-
-def parse_expression(text: str) -> nodes.Template:
-    """Return the tree of a bare expression.
-
-    Raises:
-        jinja2.TemplateSyntaxError: it is not one.
-    """
-    parser = Parser(SANDBOX, text, state="variable")
-    expression = parser.parse_expression()
-    if not parser.stream.eos:
-        parser.fail(f"unexpected {parser.stream.current.value!r} after the expression")
-    return _keeping(expression)
-
-
-def parse_template(text: str) -> tuple[nodes.Template, bool]:
-    """Return the tree of a template, and whether it is exactly one `{{ expression }}`.
-
-    Raises:
-        jinja2.TemplateSyntaxError: it is not one.
-    """
-    # Jinja turns every CR LF into LF; a surrogate, which no TOML text has, carries the CR past it.
-    tree = SANDBOX.parse(text.replace("\r", "\udc0d"))
-    for data in tree.find_all(nodes.TemplateData) if "\r" in text else ():
-        data.data = data.data.replace("\udc0d", "\r")
-    match tree.body:
-        case [nodes.Output(nodes=[nodes.Expr() as only])] if not isinstance(only, nodes.TemplateData):
-            return _keeping(only), True
-        case _:
-            return tree, False
-
-
-def _keeping(expression: nodes.Expr) -> nodes.Template:
-    keep = nodes.Assign(nodes.Name(_RESULT, "store", lineno=1), expression, lineno=1)
-    tree = nodes.Template([keep], lineno=1)
-    tree.set_environment(SANDBOX)
-    return tree
-
-
-def compile_value(tree: nodes.Template) -> Callable[[Mapping[str, object]], object]:
-    """Return the function that gives the value of a bare expression from the names; changes `tree`."""
-    root = _root(tree)
-
-    def value(names: Mapping[str, object]) -> object:
-        evaluation = Evaluation(names)
-        next(root(evaluation), None)  # the tree holds no output: the code runs to its end
-        return evaluation.vars[_RESULT]
-
-    return value
-
-
-def compile_text(tree: nodes.Template) -> Callable[[Mapping[str, object]], object]:
-    """Return the function that gives the text of a template from the names; changes `tree`."""
-    root = _root(tree)
-
-    def text(names: Mapping[str, object]) -> object:
-        pieces: list[str] = []
-        length = 0
-        for piece in root(Evaluation(names)):
-            pieces.append(piece)
-            length += len(piece)
-            check_length(length, "the text")
-        return "".join(pieces)
-
-    return text
-
-
-def _root(tree: nodes.Template) -> Callable[[Evaluation], Iterator[str]]:
-    for loop in tree.find_all(nodes.For):
-        loop.iter = nodes.Filter(loop.iter, _VISITED, [], [], None, None, lineno=1)
-    tree.set_environment(SANDBOX)
-    names: dict[str, Any] = {"environment": SANDBOX, "__file__": "<expression>"}
-    exec(SANDBOX.compile(tree), names)
-    return names["root"]
-
-
-def _in_signs(message: str) -> str:
-    """Return a message of Jinja's parser with what is written for what Jinja calls it."""
-    for name, sign in _SIGNS.items():
-        message = message.replace(name, sign)
-    return message.rstrip(".")
-
-
-def reason_of(error: Exception) -> Refused | None:
-    """Return why an evaluation failed if Jinja says so, in our words; None: it is nothing of Jinja's."""
-    match error:
-        case KeyMissing():
-            return error.refusal
-        case TemplateSyntaxError():
-            return Refused("EXPR-001", _in_signs(error.message or "it is not understood"))
-        case TemplateError():
-            return Refused("EXPR-003", str(error))
-        case _:
-            return None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomiton_runtime.flow import program, sandbox
+from atomiton_runtime.flow import code, program
 from atomiton_runtime.flow.data import plain_value
 from atomiton_runtime.flow.expressions import (
     Expression,
@@ -262,7 +262,7 @@ def test_one_program_serves_many_threads() -> None:
 
 def test_sandbox_refuses_to_call_what_slipped_through() -> None:
     """Even a tree that was not checked calls no function of Python."""
-    tree = sandbox.parse_expression("input()")
+    tree = code.parse_expression("input()")
 
     with pytest.raises(Exception, match="cannot be called"):
-        sandbox.compile_value(tree)({"input": print})
+        code.compile_value(tree)({"input": print})
