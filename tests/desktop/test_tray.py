@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from atomiton_runtime.control import ControlDoor, processes_folder
-from atomiton_runtime.errors import ErrorInfo, Where
+from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, Where
 from atomiton_runtime.flow.model import Variable
 from atomiton_runtime.ids import FlowId
 from atomiton_runtime.requests import CancelRun, RunFlow
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.tray import icons
+from atomiton_runtime.tray.app import run_tray
 from atomiton_runtime.tray.status_notifier.item import pixmap
 from tests.desktop.conftest import RunningTray
 from tests.desktop.private_bus import PrivateBus
@@ -516,6 +518,63 @@ def test_second_tray_hands_over(
     assert [line for line in second.said if "FLOW-404" in line] == ["there is no flow x (FLOW-404)"] * len(
         refusal
     )
+
+
+def test_runtime_that_does_not_answer(
+    host: TrayHost, runtime: FakeRuntime, start_tray: Callable[..., RunningTray]
+) -> None:
+    """A runtime that does not answer is in the menu and announced; what it said before stays, and it is asked again."""
+    runtime.silent = True
+    start_tray()
+    host.wait_for("the shelf does not answer")
+    runtime.silent = False
+    runtime.add_flow("first", "First")
+    host.wait_for("First")
+    runtime.silent = True
+    runtime.add_flow("second", "Second")
+    host.wait_for("the shelf does not answer")
+    host.wait_for("First")
+    host.click("First")
+    host.wait_for_bubble("the shelf does not answer", "RUN-011")
+
+
+def test_open_entries(
+    host: TrayHost, runtime: FakeRuntime, tray: RunningTray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken flow opens its file, the folder's entry opens the folder; what cannot be opened is announced."""
+    opener = tmp_path / "xdg-open"
+    opener.write_text(f'#!/bin/sh\necho "$1" >> "{tmp_path}/opened"\n', encoding="utf-8")
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    runtime.break_flow("report", "unknown key")
+    host.click("report")
+    host.wait_for_bubble("report.toml is not there any more", "TRAY-009")
+    (runtime.places.flows / "report.toml").touch()
+    host.click("report")
+    expected = f"{runtime.places.flows}/report.toml\n"
+    eventually(lambda: (tmp_path / "opened").read_text() == expected)
+    host.click("Open flows folder")
+    eventually(lambda: (tmp_path / "opened").read_text() == f"{expected}{runtime.places.flows}\n")
+
+
+def test_data_folder_that_cannot_be_used(runtime: FakeRuntime) -> None:
+    """A data folder that is a file is an error that names it."""
+    runtime.places.data.rmdir()
+    runtime.places.data.touch()
+    with pytest.raises(RuntimeUnusable) as caught:
+        run_tray(runtime)
+    assert caught.value.code == "TRAY-012"
+
+
+def test_autostart_that_cannot_be_switched(
+    host: TrayHost, tray: RunningTray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check entry that cannot keep its promise says so, and stays unchecked."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
+    host.click("Start at login")
+    host.wait_for_bubble("cannot be switched on", "TRAY-008")
+    assert host.line("Start at login").properties["toggle-state"] == 0
 
 
 def test_autostart_entry(host: TrayHost, tray: RunningTray) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
 from atomiton_runtime.flow.model import Notify, Variable
 from atomiton_runtime.flow.problems import Problem
 from atomiton_runtime.ids import FlowId, RunId
@@ -54,6 +54,8 @@ class FakeRuntime:
         self.gate = threading.Event()
         self.gate.set()
         """While it is clear, `submit` does not answer."""
+        self.silent = False
+        """While it is set, questions and requests end as they do when an actor does not answer."""
         self.started = self.stopped = False
         self._ends_by_itself = ends_by_itself
         self._flows: dict[FlowId, FlowFile] = {}
@@ -75,6 +77,7 @@ class FakeRuntime:
     def submit(self, request: Request) -> Response:
         self.requests.append(request)
         self.gate.wait(20)
+        self._must_answer()
         if self.refusal:
             return Refused(errors=self.refusal)
         match request:
@@ -97,6 +100,7 @@ class FakeRuntime:
         return lambda: self._subscribers.remove(subscriber)
 
     def flows(self) -> tuple[FlowFile, ...]:
+        self._must_answer()
         with self._lock:
             return tuple(self._flows[flow] for flow in sorted(self._flows))
 
@@ -110,6 +114,10 @@ class FakeRuntime:
 
     def active(self) -> tuple[RunSummary, ...]:
         return self.history(statuses=("queued", "running"))
+
+    def _must_answer(self) -> None:
+        if self.silent:
+            raise RuntimeUnusable("RUN-011", "the shelf does not answer")
 
     # -- levers
 

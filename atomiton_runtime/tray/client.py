@@ -1,0 +1,274 @@
+"""Is the tray of one runtime: a worker that follows it, the menu it shows, and what clicks do."""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeAlias, assert_never
+
+import msgspec
+
+from atomiton_runtime.clock import Clock
+from atomiton_runtime.errors import AtomitonError
+from atomiton_runtime.ids import FlowId
+from atomiton_runtime.requests import CancelRun, Refused, Request, RunFlow
+from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice, NoticeRaised
+from atomiton_runtime.tray import announce, autostart, menu
+from atomiton_runtime.tray import state as tray_state
+from atomiton_runtime.tray.announce import Announcement
+from atomiton_runtime.tray.autostart import APP_NAME
+from atomiton_runtime.tray.desktop import open_path
+from atomiton_runtime.tray.menu import Action, Entry
+from atomiton_runtime.tray.port import FlowFile, TrayRuntime
+from atomiton_runtime.tray.state import ListedFlow, TrayState
+from atomiton_runtime.tray.surface import Surface, Wiring
+
+PROCESS_FILE = "tray.process"
+"""Holds the name of the tray's process, for a second tray that has something to hand over."""
+_HISTORY_OF_FLOWS = 400
+"""At the start the latest result is looked up for this many flows: one short read each."""
+_RECENT_RUNS = 50
+_WORKER_PATIENCE_S = 5.0
+_FOR_PEOPLE = ("TRAY-005", "TRAY-006")
+"""The icon's reports that answer a click: a line on standard error is not enough."""
+
+
+class _Clicked(msgspec.Struct, frozen=True):
+    """A click on a flow was taken."""
+
+    flow: FlowId
+
+
+class _Answered(msgspec.Struct, frozen=True):
+    """The runtime answered a click on a flow."""
+
+    flow: FlowId
+
+
+class _Opened(msgspec.Struct, frozen=True):
+    """Somebody looks at the menu: other processes may have run flows meanwhile."""
+
+
+class _Ended(msgspec.Struct, frozen=True):
+    """The tray ends."""
+
+
+_News: TypeAlias = RunEvent | Notice | _Clicked | _Answered | _Opened | _Ended
+
+
+class Tray:
+    """The tray of one runtime.
+
+    Owns the icon (in the thread of `run`), and a worker thread that folds news into one immutable state. Events of the
+    runtime only enter its inbox; the menu only reads the state. So neither a slow runtime nor a slow click blocks
+    the menu.
+    """
+
+    def __init__(
+        self,
+        runtime: TrayRuntime,
+        autostart_command: Sequence[str],
+        clock: Clock,
+        say: Callable[[str], object],
+        surface: Callable[[Wiring], Surface],
+    ) -> None:
+        """Prepare the tray; nothing happens before `run`."""
+        self._runtime, self._clock, self._say = runtime, clock, say
+        self._autostart_command = tuple(autostart_command) or autostart.default_command()
+        self._state = TrayState()
+        self._inbox: queue.SimpleQueue[_News] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._surface = surface(self)
+
+    def run(self, first_flow: str | None = None) -> None:
+        """Start the runtime, show the icon until `stop`, and stop the runtime."""
+        if self._stopping.is_set():
+            return
+        self._runtime.start()
+        (self._runtime.places.data / PROCESS_FILE).write_text(self._runtime.process, encoding="utf-8")
+        worker = threading.Thread(target=self._work, args=(first_flow,), name="tray", daemon=True)
+        try:
+            unsubscribe = self._runtime.subscribe(self._inbox.put, kinds=tray_state.KINDS)
+            worker.start()
+            self._surface.run()
+            unsubscribe()
+        finally:
+            self._stopping.set()
+            self._inbox.put(_Ended())
+            self._runtime.stop()
+            if worker.ident is not None:
+                worker.join(_WORKER_PATIENCE_S)
+
+    def stop(self) -> None:
+        """End `run`; returns at once, may be called from anywhere."""
+        self._stopping.set()
+        self._surface.stop()
+
+    # -- What the icon asks ------------------------------------------------------------------------------------
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return the menu as it is now; never blocks."""
+        return menu.compose(self._state, self._local_now(), flows_folder=str(self._runtime.places.flows))
+
+    def opened(self) -> None:
+        """Take note that somebody looks at the menu."""
+        self._inbox.put(_Opened())
+
+    def report(self, code: str, message: str) -> None:
+        """Say what went wrong with the icon."""
+        self._say(f"{message} ({code})")
+        if code in _FOR_PEOPLE:
+            self._surface.announce(announce.failure(code, message))
+
+    def act(self, action: Action) -> None:
+        """Do what was clicked; called in a thread of its own. Whatever goes wrong is announced."""
+        try:
+            self._do(action)
+        except AtomitonError as exc:
+            self._announce(announce.failure(exc.code, exc.message))
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case menu.RunClicked(flow):
+                self._run_flow(flow)
+            case menu.NeedsClicked(flow):
+                listed = self._state.flows.get(flow)
+                if listed is not None:
+                    self._announce(announce.needs(listed))
+            case menu.CancelClicked(run_id):
+                self._submit(CancelRun(run_id=run_id), None)
+            case menu.OpenClicked(path):
+                self._open(path)
+            case menu.AutostartClicked(enable):
+                self._switch_autostart(enable=enable)
+            case menu.QuitClicked():
+                self.stop()
+            case _:
+                assert_never(action)
+
+    def _run_flow(self, flow: str) -> None:
+        self._inbox.put(_Clicked(FlowId(flow)))
+        try:
+            self._submit(RunFlow(flow=flow, trigger="tray"), FlowId(flow))
+        finally:
+            self._inbox.put(_Answered(FlowId(flow)))
+
+    def _submit(self, request: Request, flow: FlowId | None) -> None:
+        response = self._runtime.submit(request)
+        if isinstance(response, Refused):
+            about = f"flow:{flow}" if flow else "tray"
+            listed = self._state.flows.get(flow) if flow else None
+            self._announce(announce.refusal(listed, response.errors, about=about))
+
+    def _open(self, path: str) -> None:
+        folder = self._runtime.places.flows
+        if path == str(folder):
+            with contextlib.suppress(OSError):  # then opening it says what is wrong
+                folder.mkdir(parents=True, exist_ok=True)
+        open_path(path)
+
+    def _switch_autostart(self, *, enable: bool) -> None:
+        if enable:
+            autostart.enable(self._autostart_command)
+        else:
+            autostart.disable()
+        self._inbox.put(_Opened())
+
+    # -- The worker --------------------------------------------------------------------------------------------
+
+    def _work(self, first_flow: str | None) -> None:
+        self._guarded(self._load)
+        self._redraw()
+        if first_flow is not None:
+            self.act(menu.RunClicked(FlowId(first_flow)))
+        while True:
+            news = self._next_news()
+            if any(isinstance(one, _Ended) for one in news):
+                return
+            for one in news:
+                self._take(one)
+            if any(isinstance(one, FlowLoaded | FlowBroken | FlowRemoved) for one in news):
+                self._guarded(self._read_flows)
+            if any(isinstance(one, _Opened) for one in news):
+                self._guarded(self._read_recent)
+            self._redraw()
+
+    def _next_news(self) -> list[_News]:
+        """Return all news there is, at least one: a burst of events costs one drawing."""
+        news = [self._inbox.get()]
+        with contextlib.suppress(queue.Empty):
+            while True:
+                news.append(self._inbox.get_nowait())
+        return news
+
+    def _take(self, news: _News) -> None:
+        match news:
+            case _Clicked(flow):
+                self._state = tray_state.with_click(self._state, flow)
+            case _Answered(flow):
+                self._state = tray_state.with_answer(self._state, flow)
+            case _Opened() | _Ended():
+                pass
+            case _:
+                said = announce.announcement(self._state, news)
+                self._state = tray_state.apply(self._state, news)
+                if said is not None:
+                    self._announce(said)
+
+    def _load(self) -> None:
+        self._read_flows()
+        self._state = tray_state.with_active(self._state, self._runtime.active())
+        self._redraw()
+        for flow in list(self._state.flows)[:_HISTORY_OF_FLOWS]:
+            if self._stopping.is_set():
+                return
+            latest = self._runtime.history(flow, limit=1, statuses=tray_state.FINAL_STATUSES)
+            self._state = tray_state.with_history(self._state, latest)
+        self._read_autostart()
+
+    def _read_flows(self) -> None:
+        state = tray_state.with_flows(self._state, map(_listed, self._runtime.flows()))
+        self._state = msgspec.structs.replace(state, loaded=True)
+
+    def _read_recent(self) -> None:
+        recent = self._runtime.history(limit=_RECENT_RUNS, statuses=tray_state.FINAL_STATUSES)
+        known = (run for run in recent if run.flow in self._state.flows)
+        self._state = tray_state.with_history(self._state, known)
+        self._read_autostart()
+
+    def _read_autostart(self) -> None:
+        self._state = msgspec.structs.replace(self._state, autostart=autostart.status().enabled)
+
+    def _guarded(self, read: Callable[[], None]) -> None:
+        """Read from the runtime; if it does not answer, say so in the menu and go on with what is known."""
+        try:
+            read()
+        except AtomitonError as exc:
+            if not self._stopping.is_set():
+                self._take(NoticeRaised(level="error", error=exc.info()))
+
+    def _redraw(self) -> None:
+        title = f"{APP_NAME}: {menu.summary(self._state)}"
+        self._surface.redraw(tray_state.mood(self._state), title)
+
+    def _announce(self, announcement: Announcement) -> None:
+        if not self._stopping.is_set():
+            self._surface.announce(announcement)
+
+    def _local_now(self) -> datetime:
+        return self._clock.now().astimezone()
+
+
+def _listed(file: FlowFile) -> ListedFlow:
+    return ListedFlow(
+        id=file.id,
+        name=file.name,
+        path=file.path,
+        notify=file.notify,
+        listed=file.tray,
+        runnable=file.runnable,
+        problems=file.problems,
+        needs=tuple(name for name, variable in file.variables.items() if variable.required),
+    )
