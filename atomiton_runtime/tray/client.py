@@ -51,11 +51,15 @@ class _Opened(msgspec.Struct, frozen=True):
     """Somebody looks at the menu: other processes may have run flows meanwhile."""
 
 
+class _Dismissed(msgspec.Struct, frozen=True):
+    """The notice in the menu was read."""
+
+
 class _Ended(msgspec.Struct, frozen=True):
     """The tray ends."""
 
 
-_News: TypeAlias = RunEvent | Notice | _Clicked | _Answered | _Opened | _Ended
+_News: TypeAlias = RunEvent | Notice | _Clicked | _Answered | _Opened | _Dismissed | _Ended
 
 
 class Tray:
@@ -79,6 +83,7 @@ class Tray:
         self._autostart_command = tuple(autostart_command) or autostart.default_command()
         self._state = TrayState()
         self._inbox: queue.SimpleQueue[_News] = queue.SimpleQueue()
+        self._unanswered: NoticeRaised | None = None
         self._stopping = threading.Event()
         self._surface = surface(self)
 
@@ -143,6 +148,8 @@ class Tray:
                 self._open(path)
             case menu.AutostartClicked(enable):
                 self._switch_autostart(enable=enable)
+            case menu.NoticeClicked():
+                self._inbox.put(_Dismissed())
             case menu.QuitClicked():
                 self.stop()
             case _:
@@ -209,6 +216,8 @@ class Tray:
                 self._state = tray_state.with_click(self._state, flow)
             case _Answered(flow):
                 self._state = tray_state.with_answer(self._state, flow)
+            case _Dismissed():
+                self._state = msgspec.structs.replace(self._state, notice=None)
             case _Opened() | _Ended():
                 pass
             case _:
@@ -247,7 +256,12 @@ class Tray:
             read()
         except AtomitonError as exc:
             if not self._stopping.is_set():
-                self._take(NoticeRaised(level="error", error=exc.info()))
+                self._unanswered = NoticeRaised(level="error", error=exc.info())
+                self._take(self._unanswered)
+        else:
+            if self._unanswered is not None and self._state.notice is self._unanswered:
+                self._state = msgspec.structs.replace(self._state, notice=None)
+            self._unanswered = None
 
     def _redraw(self) -> None:
         title = f"{APP_NAME}: {menu.summary(self._state)}"

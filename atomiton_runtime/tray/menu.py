@@ -57,11 +57,17 @@ class AutostartClicked(msgspec.Struct, frozen=True):
     enable: bool
 
 
+class NoticeClicked(msgspec.Struct, frozen=True):
+    """Put a notice away: it was read."""
+
+
 class QuitClicked(msgspec.Struct, frozen=True):
     """End the tray."""
 
 
-Action: TypeAlias = RunClicked | NeedsClicked | CancelClicked | OpenClicked | AutostartClicked | QuitClicked
+Action: TypeAlias = (
+    RunClicked | NeedsClicked | CancelClicked | OpenClicked | AutostartClicked | NoticeClicked | QuitClicked
+)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +139,8 @@ def _failed(result: Result | None) -> bool:
 def _notice(state: TrayState) -> tuple[Entry, ...]:
     if state.notice is None:
         return ()
-    return (Entry(key="notice", text=wording.one_line(state.notice.error.message), mood="failed"),)
+    text = wording.one_line(state.notice.error.message)
+    return (Entry(key="notice", text=text, mood="failed", action=NoticeClicked()),)
 
 
 def _cancels(state: TrayState, now: datetime) -> tuple[Entry, ...]:

@@ -334,13 +334,16 @@ def test_slow_runtime_does_not_freeze_the_menu(
 
 
 def test_notice_of_the_runtime(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -> None:
-    """A full disk is announced, written in the menu, and seen in the icon."""
+    """A full disk is announced, in the menu, and seen in the icon, until somebody clicks it away."""
     host.wait_for("No flows yet")
     error = ErrorInfo("STORE-005", "the disk is full", hint="make room")
     runtime.publish(NoticeRaised(level="error", error=error))
     host.wait_for("the disk is full")
     host.wait_for_bubble("the disk is full (STORE-005)\nmake room")
     wait_for_mood(host, "failed")
+    host.click("the disk is full")
+    host.wait_until(lambda labels: "the disk is full" not in labels)
+    wait_for_mood(host, "idle")
 
 
 def test_three_hundred_flows(
@@ -530,6 +533,7 @@ def test_runtime_that_does_not_answer(
     runtime.silent = False
     runtime.add_flow("first", "First")
     host.wait_for("First")
+    host.wait_until(lambda labels: "the shelf does not answer" not in labels)
     runtime.silent = True
     runtime.add_flow("second", "Second")
     host.wait_for("the shelf does not answer")
