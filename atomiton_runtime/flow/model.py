@@ -115,10 +115,10 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     def refs(self) -> tuple[PortRef, ...]:
         """The ports this node reads, in the order of its input."""
         match self.input:
+            case SingleInput() as only:  # nearly every node, so first
+                return (only.ref,)
             case None:
                 return ()
-            case SingleInput(ref):
-                return (ref,)
             case ListInput(refs):
                 return refs
             case TableInput(named):

@@ -200,6 +200,7 @@ class _Draft:
         self.events.append(event)
 
     def head(self) -> _Head:
+        """Return what all events have; the two that every node has spell it out, for their speed."""
         return {"run_id": self.state.run_id, "seq": self.state.next_seq, "at": self.now.wall}
 
     # -- what was given ------------------------------------------------------------------------------------
@@ -215,14 +216,16 @@ class _Draft:
             return
         node = self.state.flow.nodes[given.node]
         match given.outcome:
-            case Succeeded(outputs):
+            case Succeeded():
                 self.emit(
                     ev.NodeSucceeded(
+                        run_id=self.state.run_id,
+                        seq=self.state.next_seq,
+                        at=self.now.wall,
                         node=node.id,
                         attempt=given.attempt,
                         duration_s=given.duration_s,
-                        outputs=outputs,
-                        **self.head(),
+                        outputs=given.outcome.outputs,
                     )
                 )
             case Failed():
@@ -339,7 +342,15 @@ class _Draft:
             self.finish()
 
     def start(self, node: Node, attempt: int) -> None:
-        self.emit(ev.NodeStarted(node=node.id, attempt=attempt, **self.head()))
+        self.emit(
+            ev.NodeStarted(
+                run_id=self.state.run_id,
+                seq=self.state.next_seq,
+                at=self.now.wall,
+                node=node.id,
+                attempt=attempt,
+            )
+        )
         self.effects.append(Execute(node.index, attempt))
         if node.timeout_s is not None:
             self.effects.append(SetTimer(node.timeout_s, AttemptTimeout(node.index, attempt)))
@@ -381,10 +392,13 @@ def _skip_reason(state: RunState, node: Node) -> str | None:
     if state.failure is not None and not node.always:
         return f"the run failed at {state.failure.node}"
     refs = node.refs
+    missing = [ref for ref in refs if not has_value(state, ref)]
+    if not missing:
+        return None
     failures = [ref for ref in refs if ref.port == ERROR_PORT]
     if failures and not any(has_value(state, ref) for ref in failures):
         return f"{failures[0].node} did not fail" if len(failures) == 1 else _NOTHING_FAILED
-    if node.always or not refs or any(has_value(state, ref) for ref in refs):
+    if node.always or len(missing) < len(refs):
         return None
     if len(refs) != 1:
         return "none of its inputs has a value"

@@ -164,9 +164,18 @@ RunEvent: TypeAlias = (
 )
 FINAL_EVENTS = (RunSucceeded, RunFailed, RunCancelled, RunTimedOut, RunInterrupted)
 """After one of these a journal gets no further event."""
+_FINAL_KINDS = frozenset(FINAL_EVENTS)
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
+
+
+def is_final(event: object) -> bool:
+    """Return whether this is one of `FINAL_EVENTS`.
+
+    Every event is asked several times on its way, and `isinstance` costs 0.1 us for each msgspec class it is not.
+    """
+    return type(event) in _FINAL_KINDS
 
 
 def encode_event(event: RunEvent) -> bytes:

@@ -182,13 +182,10 @@ def _apply_to_node(state: RunState, event: NodeEvent) -> RunState:
     if front is None:
         front, back = _reversed(back), None
     failure = state.failure
-    if failure is None and isinstance(event, ev.NodeFailed) and not event.handled:
+    if type(event) is ev.NodeFailed and failure is None and not event.handled:
         failure = event.error
-    return RunState(
-        run_id=state.run_id,
-        flow=state.flow,
-        index_of=state.index_of,
-        status=state.status,
+    return msgspec.structs.replace(
+        state,
         next_seq=state.next_seq + 1,
         nodes=state.nodes.set(index, after),
         waiting=waiting,
@@ -196,8 +193,6 @@ def _apply_to_node(state: RunState, event: NodeEvent) -> RunState:
         ready_back=back,
         running=state.running + _is_under_way(after) - _is_under_way(before),
         unsettled=state.unsettled - settled,
-        cancel=state.cancel,
-        cancel_all=state.cancel_all,
         failure=failure,
     )
 
@@ -206,7 +201,7 @@ def _next_node(before: NodeState, event: NodeEvent) -> NodeState:
     status = NODE_STEPS[before.status].get(type(event))
     if status is None:
         raise IllegalEvent(f"{type(event).__name__} while {event.node} is {before.status}")
-    attempt = before.attempt + isinstance(event, ev.NodeStarted)
+    attempt = before.attempt + (type(event) is ev.NodeStarted)
     if not isinstance(event, ev.NodeSkipped) and event.attempt != attempt:
         raise IllegalEvent(
             f"{type(event).__name__} of attempt {event.attempt} of {event.node}, not {attempt}"
@@ -214,9 +209,11 @@ def _next_node(before: NodeState, event: NodeEvent) -> NodeState:
     match event:
         case ev.NodeSucceeded():
             return NodeState(status, attempt, event.outputs)
+        case ev.NodeStarted():
+            return NodeState(status, attempt)
         case ev.NodeRetrying() | ev.NodeFailed():
             return NodeState(status, attempt, None, event.error)
-        case ev.NodeStarted() | ev.NodeSkipped() | ev.NodeCancelled():
+        case ev.NodeSkipped() | ev.NodeCancelled():
             return NodeState(status, attempt)
         case _:
             assert_never(event)
