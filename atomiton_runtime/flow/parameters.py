@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 
-from atomiton_runtime.flow.catalogue import COMMON_KEYS, NodeTypeInfo
+from atomiton_runtime.flow.catalogue import COMMON_KEYS, NodeTypeInfo, ParameterInfo
 from atomiton_runtime.flow.expressions import (
     Expression,
     ExpressionFailed,
@@ -22,6 +22,7 @@ from atomiton_runtime.flow.names import OF_ITEMS, name_faults
 
 _IN_BODIES = frozenset(("item", "index"))
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
+_KNOWN_LATER = compile_expression("input")
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -53,9 +54,9 @@ def read_parameters(
         path: of the node's table.
         findings: what to report to.
     """
-    before = len(findings.found)
     known = node_type.parameters
     parameters: dict[str, Templated] = {}
+    wrong: set[str] = set()
     misspelt: set[str | None] = set()
     for name, value in written.items():
         if name in COMMON_KEYS:
@@ -63,23 +64,55 @@ def read_parameters(
         info = known.get(name)
         if info is None:
             misspelt.add(_report_unknown(name, node_type, path, findings))
-        elif info.kind == "key" and isinstance(value, str) and _names_a_key(value):
-            parameters[name] = compile_expression(value)
-        elif info.kind != "value" and isinstance(value, str):
-            parameters[name] = read_expression(
-                value, surroundings.variables, OF_ITEMS, (*path, name), findings
-            )
-        else:
-            parameters[name] = _read_value(value, surroundings, (*path, name), findings)
-    for name, info in known.items():
-        if info.required and name not in written and name not in misspelt:
+            continue
+        before = len(findings.found)
+        parameters[name] = _read_parameter(value, info, surroundings, path, findings)
+        if len(findings.found) > before:
+            wrong.add(name)
+    lacking = [name for name, info in known.items() if info.required and name not in written]
+    for name in lacking:
+        if name not in misspelt:
             message = f"node `{path[-1]}` lacks `{name}`, which {node_type.name} needs"
             findings.add_key("PARAM-005", message, path)
-    if len(findings.found) == before:
-        for complaint in node_type.check(parameters):
-            place = (*path, *complaint.path)
-            findings.add(complaint.code, complaint.message, place, hint=complaint.hint)
+    _report_complaints(parameters, node_type, wrong, bool(misspelt or lacking), path, findings)
     return parameters
+
+
+def _read_parameter(
+    value: object, info: ParameterInfo, surroundings: Surroundings, path: KeyPath, findings: Findings
+) -> Templated:
+    place = (*path, info.name)
+    if info.kind == "key" and isinstance(value, str) and _names_a_key(value):
+        return compile_expression(value)
+    if info.kind != "value" and isinstance(value, str):
+        return read_expression(value, surroundings.variables, OF_ITEMS, place, findings)
+    return _read_value(value, surroundings, place, findings)
+
+
+def _report_complaints(
+    parameters: Mapping[str, Templated],
+    node_type: NodeTypeInfo,
+    wrong: Collection[str],
+    incomplete: bool,
+    path: KeyPath,
+    findings: Findings,
+) -> None:
+    """Report what the node type has to say, without what follows from a problem that is reported already.
+
+    Args:
+        parameters: those whose name is known.
+        node_type: who is asked.
+        wrong: parameters with problems of their own; they are shown to the type as known later.
+        incomplete: whether some are missing or misspelt: how they fit together then says nothing.
+        path: of the node's table.
+        findings: what to report to.
+    """
+    shown: dict[str, object] = {
+        name: _KNOWN_LATER if name in wrong else parameters[name] for name in parameters
+    }
+    for complaint in node_type.check(shown):
+        if complaint.path or not incomplete:
+            findings.add(complaint.code, complaint.message, (*path, *complaint.path), hint=complaint.hint)
 
 
 def _names_a_key(text: str) -> bool:

@@ -22,12 +22,14 @@ class TypeDouble:
         self.has_body = has_body
 
     def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:
-        """Complain about every parameter, and every entry of a table, that is 13."""
-        return [
+        """Complain about every parameter, and every entry of a table, that is 13; and about 13 alone."""
+        alone = [Complaint(code="PARAM-003", message="13 stands alone")] if len(parameters) == 1 else []
+        odd = [
             Complaint(code="PARAM-003", message=f"`{path[-1]}` must not be 13", path=path, hint="take 12")
             for path, value in _flat(parameters)
             if value == 13
         ]
+        return [*odd, *alone] if odd else []
 
 
 def _flat(parameters: Mapping[str, object]) -> list[tuple[tuple[str | int, ...], object]]:

@@ -321,3 +321,29 @@ def test_keys_that_are_no_names_are_checked() -> None:
     """A word of the language, or a wrong name in an expression, is reported for a `key` as anywhere."""
     assert ["EXPR-001"] == [each.code for each in problems(b"[nodes.a]\ntype = 'sort'\nkey = 'not'")]
     assert ["EXPR-002"] == [each.code for each in problems(b"[nodes.a]\ntype = 'sort'\nkey = 'itme.x'")]
+
+
+def test_one_wrong_parameter_hides_no_other_and_causes_no_second_report() -> None:
+    """What the type says to the sound parameters is reported beside the expression that is wrong."""
+    text = """[nodes.a]
+type = "make"
+values = { wrong = "{{ vars.", odd = 13 }
+count = 13
+[nodes.b]
+type = "change"
+expression = "item >"
+data = 13
+[nodes.c]
+type = "change"
+data = 13
+"""
+    found = load_flow(text.encode(), Path("bad.toml"), CatalogueDouble())
+    assert isinstance(found, tuple)
+    assert [(each.code, each.line) for each in found] == [
+        ("EXPR-001", 3),
+        ("PARAM-003", 4),
+        ("EXPR-001", 7),
+        ("PARAM-003", 8),
+        ("PARAM-005", 9),
+        ("PARAM-003", 11),
+    ]
