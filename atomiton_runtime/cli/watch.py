@@ -31,8 +31,9 @@ def command(installation: Installation) -> int:
     unsubscribe = None
     with signals_into(happened):
         try:
-            runtime.start()
+            # Before the start, so that no flow is loaded before anybody listens.
             unsubscribe = runtime.subscribe(happened.put)
+            runtime.start()
             _greet(runtime)
             number = _tell(happened)
         finally:
