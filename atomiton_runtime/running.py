@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunDocument, document
-from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent
+from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.run.notices import Notice
 
 
@@ -47,7 +48,7 @@ class Run:
                 event = self._journal[place]
             yield event
             place += 1
-            if isinstance(event, FINAL_EVENTS):
+            if is_final(event):
                 return
 
     def result(self, timeout_s: float | None = None) -> RunDocument:
@@ -60,11 +61,10 @@ class Run:
             raise TimeoutError(f"run {self.id} goes on")
         return document(self._journal)
 
-    def receive(self, fact: RunEvent | Notice) -> None:
-        """Take the run's next event; called by the bus."""
-        if isinstance(fact, Event):
-            with self._arrived:
-                self._journal.append(fact)
-                self._arrived.notify_all()
-            if isinstance(fact, FINAL_EVENTS):
-                self._ended.set()
+    def receive(self, facts: Sequence[RunEvent | Notice]) -> None:
+        """Take the run's next events; called by the bus."""
+        with self._arrived:
+            self._journal += cast("Sequence[RunEvent]", facts)
+            self._arrived.notify_all()
+        if is_final(facts[-1]):
+            self._ended.set()

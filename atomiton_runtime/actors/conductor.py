@@ -30,7 +30,7 @@ from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import RunId, new_run_id
 from atomiton_runtime.run.decide import Abort, Begin, Cancel, Execute, Given, SetTimer, Stop, decide
-from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent
+from atomiton_runtime.run.events import RunEvent, is_final
 
 GATHER_S = 0.002
 """How long an event may wait for others before it goes to the keeper. Waking another thread for each event costs
@@ -184,14 +184,14 @@ class Conductor(GuardedActor[ConductorMessage]):
                     self._wake_by(run.set_timer(effect))
         if decision.events:
             self._journal(decision.events, tuple(waiting))
-            if isinstance(decision.events[-1], FINAL_EVENTS):
+            if is_final(decision.events[-1]):
                 self._leave(run)
 
     def _journal(self, events: Sequence[RunEvent], waiting: tuple[tuple[Order, ExecuteNode], ...]) -> None:
         """Send events to the keeper: now where somebody waits for their being kept, else gathered."""
         unsent = self._book.unsent
         unsent.extend(events)
-        if waiting or len(unsent) >= GATHER_EVENTS or isinstance(events[-1], FINAL_EVENTS):
+        if waiting or len(unsent) >= GATHER_EVENTS or is_final(events[-1]):
             self._send_events(waiting)
         else:
             self._wake_by(time.monotonic() + GATHER_S)

@@ -10,7 +10,7 @@ import pykka
 from atomiton_runtime.actors.base import Address, GuardedActor, Rank, stop_actor
 from atomiton_runtime.actors.messages import BusMessage, Publish, Sink, Subscribe, Unsubscribe
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent
+from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.run.notices import Notice
 
 log = logging.getLogger(__name__)
@@ -40,16 +40,22 @@ class Subscriptions:
             if listeners.pop(key, None) is not None and not listeners:
                 del self.by_run[run_id]
 
-    def listeners(self, fact: Fact) -> list[Subscribe]:
-        """Return who wants this fact; a run's own listeners leave with its last event."""
-        kind = type(fact).__name__
-        wanted = [entry for entry in self.general.values() if not entry.kinds or kind in entry.kinds]
-        if isinstance(fact, Event):
-            last = isinstance(fact, FINAL_EVENTS)
-            own = self.by_run.pop(fact.run_id, None) if last else self.by_run.get(fact.run_id)
-            if own:
-                wanted += [entry for entry in own.values() if not entry.kinds or kind in entry.kinds]
-        return wanted
+    def addressed(self, facts: Sequence[Fact]) -> list[tuple[Subscribe, Sequence[Fact]]]:
+        """Return who wants what of `facts`; a run's own listeners leave with its last event."""
+        of_run: dict[RunId, list[Fact]] = {}
+        for fact in facts:
+            run_id: RunId | None = getattr(fact, "run_id", None)
+            if run_id is not None and run_id in self.by_run:
+                of_run.setdefault(run_id, []).append(fact)
+        addressed = [(entry, _wanted(entry, facts)) for entry in self.general.values()]
+        for run_id, events in of_run.items():
+            listeners = self.by_run.pop(run_id) if is_final(events[-1]) else self.by_run[run_id]
+            addressed += [(entry, _wanted(entry, events)) for entry in listeners.values()]
+        return addressed
+
+
+def _wanted(entry: Subscribe, facts: Sequence[Fact]) -> Sequence[Fact]:
+    return [fact for fact in facts if type(fact).__name__ in entry.kinds] if entry.kinds else facts
 
 
 class EventBusActor(GuardedActor[BusMessage]):
@@ -69,8 +75,7 @@ class EventBusActor(GuardedActor[BusMessage]):
         """Handle one message."""
         match message:
             case Publish(facts=facts):
-                for fact in facts:
-                    self._hand_out(fact)
+                self._hand_out(facts)
             case Subscribe():
                 self._subscriptions.add(message)
             case Unsubscribe(key=key):
@@ -78,10 +83,10 @@ class EventBusActor(GuardedActor[BusMessage]):
             case _:
                 assert_never(message)
 
-    def _hand_out(self, fact: Fact) -> None:
-        for listener in self._subscriptions.listeners(fact):
+    def _hand_out(self, facts: Sequence[Fact]) -> None:
+        for listener, wanted in self._subscriptions.addressed(facts):
             try:
-                listener.sink(fact)
+                listener.sink(wanted)
             except Exception:  # a border: the subscriber's fault is not the bus's
                 log.exception("a subscriber failed and is no longer called")
                 self._subscriptions.remove(listener.key)
@@ -132,7 +137,12 @@ class EventBus:
         address = Address(f"Subscriber {key}", Rank.NODE)
         address.closing = True
         self._subscribers[key] = Subscriber.start(address, callback), address
-        self._listen(key, address.tell, kinds, run_id)
+
+        def tell_each(facts: Sequence[Fact]) -> None:
+            for fact in facts:
+                address.tell(fact)
+
+        self._listen(key, tell_each, kinds, run_id)
 
         def end() -> None:
             self._address.tell(Unsubscribe(key=key))

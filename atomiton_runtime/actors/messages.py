@@ -1,6 +1,6 @@
 """Lists every message between actors, grouped by the actor that receives it. All are immutable values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -146,11 +146,11 @@ KeeperMessage: TypeAlias = Append | Flush | ReadJournal | ReadSummaries | FindRu
 
 # --- EventBus ---------------------------------------------------------------------------------------------
 
-Sink: TypeAlias = Callable[[RunEvent | Notice], object]
+Sink: TypeAlias = Callable[[Sequence[RunEvent | Notice]], object]
 
 
 class Subscribe(msgspec.Struct, frozen=True, kw_only=True):
-    """From a client: call `sink`, in the bus's thread, with each fact that matches. It must be quick."""
+    """From a client: call `sink`, in the bus's thread, with the facts that match, in order. It must be quick."""
 
     key: int
     """Names the subscription; chosen by the runtime, never used twice."""

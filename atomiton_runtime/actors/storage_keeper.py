@@ -20,7 +20,7 @@ from atomiton_runtime.actors.messages import (
 )
 from atomiton_runtime.errors import ErrorInfo, StorageError
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent
+from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.storage.engine import StorageEngine
 from atomiton_runtime.storage.retention import Housekeeping
@@ -115,7 +115,7 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         self._bus.tell(Publish(facts=tuple(events)))
         for order, message in orders:
             order(message)
-        self._clean_up(sum(isinstance(event, FINAL_EVENTS) for event in events))
+        self._clean_up(sum(map(is_final, events)))
 
     def _clean_up(self, finished: int) -> None:
         """Let the store forget old runs; that it cannot is worth a word, and no run's failure."""
@@ -133,7 +133,7 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
             held = self._book.broken.get(event.run_id)
             if held is None:
                 now.append(event)
-            elif not isinstance(event, FINAL_EVENTS):
+            elif not is_final(event):
                 held.append(event)
             else:
                 now += [*self._book.broken.pop(event.run_id), event]
@@ -144,7 +144,7 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
     ) -> None:
         """Make the runs of a group that could not be kept end, and say why; nothing else is lost."""
         log.error("events could not be kept: %s", error.message)
-        finals = [event for event in events if isinstance(event, FINAL_EVENTS)]
+        finals = [event for event in events if is_final(event)]
         ended = {event.run_id for event in finals}
         for event in events:
             if event.run_id not in ended:

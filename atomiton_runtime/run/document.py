@@ -18,6 +18,8 @@ _FINAL_STATUS: dict[type[RunEvent], RunStatus] = {
     ev.RunTimedOut: "timed_out",
     ev.RunInterrupted: "interrupted",
 }
+SUMMARISED = frozenset({ev.RunQueued, ev.RunStarted, *_FINAL_STATUS})
+"""The events that change a run's summary."""
 
 
 class NodeDocument(msgspec.Struct, kw_only=True):
@@ -101,8 +103,10 @@ def document(journal: Iterable[RunEvent]) -> RunDocument:
     nodes = {node: NodeDocument() for node in first.nodes}
     summary = summarize(None, first)
     for event in events:
-        summary = summarize(summary, event)
-        _record(nodes, event)
+        if type(event) in SUMMARISED:
+            summary = summarize(summary, event)
+        else:
+            _record(nodes, event)
     assert summary is not None
     return RunDocument(
         run_id=summary.run_id,

@@ -6,18 +6,9 @@ import msgspec
 
 from atomiton_runtime.errors import StorageError
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.run.document import RunSummary, summarize
-from atomiton_runtime.run.events import (
-    FINAL_EVENTS,
-    NodeSucceeded,
-    RunEvent,
-    RunQueued,
-    RunStarted,
-    encode_event,
-)
+from atomiton_runtime.run.document import SUMMARISED, RunSummary, summarize
+from atomiton_runtime.run.events import NodeSucceeded, RunEvent, RunQueued, encode_event
 from atomiton_runtime.storage.large_values import LargeValue, large_value
-
-_SUMMARISED = frozenset({RunQueued, RunStarted, *FINAL_EVENTS})
 
 
 class Tail(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +58,7 @@ class Addition:
                 if file is not None:
                     self.files.append(file)
                     self.size_bytes += file.size_bytes
-        elif type(event) in _SUMMARISED:
+        elif type(event) in SUMMARISED:
             self.summary = summarize(self.summary, event)
             self.summarised = True
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent, decode_event, encode_event
+from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent, decode_event, encode_event, is_final
 from tests.doubles.journals import journal, node_succeeded, queued
 
 KINDS: tuple[type[RunEvent], ...] = typing.get_args(RunEvent)
@@ -47,6 +47,13 @@ def test_every_kind_of_event_is_listed() -> None:
         "RunTimedOut",
         "RunInterrupted",
     }
+
+
+def test_only_a_final_event_is_final() -> None:
+    """Of a whole journal only the last event is final."""
+    whole = journal("R1")
+
+    assert [False] * (len(whole) - 1) + [True] == [is_final(event) for event in whole]
 
 
 def test_outputs_travel_as_they_were_written() -> None:
