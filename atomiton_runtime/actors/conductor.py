@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import assert_never
+from typing import assert_never, cast
 
 import msgspec
 
@@ -29,13 +29,24 @@ from atomiton_runtime.errors import ErrorInfo, UsageError
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import RunId, new_run_id
-from atomiton_runtime.run.decide import Abort, Begin, Cancel, Execute, Given, SetTimer, Stop, decide
+from atomiton_runtime.run.decide import (
+    Abort,
+    Answer,
+    Begin,
+    Cancel,
+    Execute,
+    Failed,
+    Given,
+    SetTimer,
+    Stop,
+    decide,
+)
 from atomiton_runtime.run.events import RunEvent, is_final
 
-GATHER_S = 0.002
+GATHER_S = 0.005
 """How long an event may wait for others before it goes to the keeper. Waking another thread for each event costs
 more than deciding it; nobody is told of an event before it is kept, so nobody sees the difference."""
-GATHER_EVENTS = 128
+GATHER_EVENTS = 256
 
 
 class ConductorBook:
@@ -107,15 +118,30 @@ class Conductor(GuardedActor[ConductorMessage]):
                 assert_never(message)
         return None
 
+    def end(self) -> None:
+        """Send the keeper what is still gathered."""
+        if self._book.unsent:
+            self._send_events()
+
     def on_fault(self, message: object, error: BaseException) -> None:
-        """End the run that a message was about, rather than leave it without an answer for ever."""
-        if isinstance(message, StartRun) and message.run_id not in self._book.runs:
-            # Nothing of it is kept yet, so nothing happens twice: memory that was short may be there now.
-            self._keep(message)
+        """Handle the message once more, for nobody will say it again; if that fails too, end its run."""
         run_id = getattr(message, "run_id", None)
+        if not (isinstance(message, StartRun) and run_id in self._book.runs):
+            try:
+                # What was taken in before the fault is passed over: a second answer decides nothing.
+                self.receive(cast(ConductorMessage, message))
+                return
+            except BaseException as again:  # noqa: BLE001  # the door is open: nothing may pass it now either
+                error = again
         if isinstance(run_id, str):
-            fault = ErrorInfo("RUN-012", f"the runtime failed on {type(message).__name__}: {error!r}")
-            self._proceed(RunId(run_id), Abort(fault))
+            self._abort(RunId(run_id), message, error)
+
+    def _abort(self, run_id: RunId, message: object, error: BaseException) -> None:
+        fault = ErrorInfo("RUN-012", f"the runtime failed on {type(message).__name__}: {error!r}")
+        if isinstance(message, NodeAnswered):
+            answer = message.answer
+            self._proceed(run_id, Answer(answer.node, answer.attempt, Failed(fault, final=True), 0.0))
+        self._proceed(run_id, Abort(fault))
 
     # -- accepting -----------------------------------------------------------------------------------------
 

@@ -83,11 +83,17 @@ class EventBusActor(GuardedActor[BusMessage]):
             case _:
                 assert_never(message)
 
+    def on_fault(self, message: object, error: BaseException) -> None:
+        """Hand the facts out all the same: somebody may wait for the end of a run among them."""
+        del error
+        if isinstance(message, Publish):
+            self._hand_out(message.facts)
+
     def _hand_out(self, facts: Sequence[Fact]) -> None:
         for listener, wanted in self._subscriptions.addressed(facts):
             try:
                 listener.sink(wanted)
-            except Exception:  # a border: the subscriber's fault is not the bus's
+            except BaseException:  # a border: the subscriber's fault is not the bus's
                 log.exception("a subscriber failed and is no longer called")
                 self._subscriptions.remove(listener.key)
 

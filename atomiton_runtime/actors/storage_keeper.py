@@ -36,6 +36,8 @@ class KeeperBook:
     def __init__(self) -> None:
         self.pending: list[RunEvent] = []
         self.orders: list[tuple[Order, ExecuteNode]] = []
+        self.taken: Append | None = None
+        """The last message whose events are among the pending ones: it is not taken twice after a fault."""
         self.flushing = False
         """True while a `Flush` is on its way."""
         self.broken: dict[RunId, list[RunEvent]] = {}
@@ -74,13 +76,8 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
     def receive(self, message: KeeperMessage) -> object:
         """Handle one message."""
         match message:
-            case Append(events=events, then=then):
-                self._book.pending.extend(events)
-                self._book.orders.extend(then)
-                if not self._book.flushing:
-                    self.address.tell(_FLUSH)
-                    self._book.flushing = True
-                return None
+            case Append():
+                return self._take(message)
             case Flush():
                 self._book.flushing = False
                 return self._flush()
@@ -95,6 +92,20 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
                 return self._engine.find_runs(prefix)
             case _:
                 assert_never(message)
+
+    def end(self) -> None:
+        """Keep what came before the stop: the stop may have overtaken the keeper's own `Flush`."""
+        self._flush()
+
+    def _take(self, message: Append) -> None:
+        book = self._book
+        if book.taken is not message:
+            book.pending.extend(message.events)
+            book.orders.extend(message.then)
+            book.taken = message
+        if not book.flushing:
+            self.address.tell(_FLUSH)
+            book.flushing = True
 
     def _flush(self) -> None:
         """Keep all that is pending as one group, then say so."""
@@ -160,10 +171,12 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
             self._conductor.tell(StoreFailed(run_ids=open_runs, error=error))
 
     def on_fault(self, message: object, error: BaseException) -> None:
-        """Treat a fault while keeping (memory ran out, say) as a store that failed."""
-        del message
+        """Take what was not taken; treat a fault while keeping (memory ran out, say) as a store that failed."""
         book = self._book
-        if book.pending:
+        if isinstance(message, Append):
+            self._take(message)
+        elif book.pending or book.orders:
+            book.flushing = False
             events, orders = book.pending, book.orders
             book.pending, book.orders = [], []
             self._give_up(events, orders, ErrorInfo("RUN-012", f"the store failed: {error!r}"))

@@ -34,7 +34,9 @@ class Workers:
         return None
 
     def is_idle(self, number: int) -> tuple[Order, ExecuteNode] | None:
-        """Take a worker back; return the order that waited longest, and where it goes."""
+        """Take a worker back; return the order that waited longest, and where it goes. Twice is as good as once."""
+        if number in self._idle:
+            return None
         if not self._waiting:
             self._idle.append(number)
             return None

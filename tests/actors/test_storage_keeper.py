@@ -168,6 +168,25 @@ def test_a_fault_while_keeping_is_a_store_that_failed(desk: Desk) -> None:
     assert desk.engine.journal(RUN_ID) == (FIRST, STARTED, LAST)
 
 
+def test_a_stop_that_overtakes_the_flush_loses_nothing(desk: Desk) -> None:
+    """What came before the stop is kept and told, though the keeper's own message is still in the mailbox."""
+    desk.give(FIRST)
+    desk.keeper.address.closing = True
+    desk.keeper.on_stop()
+    assert desk.engine.journal(RUN_ID) == (FIRST,)
+    assert desk.bus.all_so_far() == [Publish(facts=(FIRST,))]
+
+
+def test_a_message_is_taken_once_whatever_fault_follows(desk: Desk) -> None:
+    """The door hands a message back after a fault; its events are not doubled."""
+    message = Append(events=(FIRST,))
+    desk.keeper.on_receive(message)
+    desk.keeper.on_fault(message, ValueError())
+    desk.keeper.on_fault(Append(events=(STARTED,)), ValueError())
+    desk.flush()
+    assert desk.engine.journal(RUN_ID) == (FIRST, STARTED)
+
+
 class FailingHousekeeping(Housekeeping):
     """Cannot delete anything."""
 
