@@ -1,14 +1,12 @@
-"""The tray as a process: signals, a second one, and what it costs."""
+"""The tray as a process: signals, and a second one."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.desktop.private_bus import PrivateBus
@@ -18,10 +16,6 @@ from tests.desktop.waiting import eventually
 pytestmark = pytest.mark.desktop
 
 ROOT = Path(__file__).parents[2]
-START_LIMIT_S = 4 * 0.6
-"""The promise is 0.6 s on a machine that does nothing else; tests share theirs with others."""
-IDLE_RSS_LIMIT_MB = 50
-IDLE_S = 1.0
 UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
 """Measuring coverage would need what is measured here."""
 
@@ -56,10 +50,8 @@ def test_signals_end_it_cleanly(number: signal.Signals, host: TrayHost, start: S
     """The signals that end a desktop program end the tray with 0, fast and without a word."""
     process = start()
     host.wait_for("Flow 000")
-    before = time.monotonic()
     process.send_signal(number)
     assert process.wait(5) == 0
-    assert time.monotonic() - before < 2
     assert process.stderr is not None
     assert process.stderr.read() == ""
 
@@ -93,25 +85,3 @@ def test_killed_tray_is_no_obstacle(host: TrayHost, start: Start) -> None:
     assert third.wait(8) == 0
     assert third.stderr is not None
     assert "already runs" in third.stderr.read()
-
-
-def test_start_and_idle_costs(host: TrayHost, start: Start) -> None:
-    """The icon is there soon; with 20 flows the tray then needs little memory and no processor at all."""
-    before = time.monotonic()
-    process = start(20)
-    host.wait_for_item()
-    took_s = time.monotonic() - before
-    host.wait_for("Flow 019")
-
-    assert took_s < START_LIMIT_S
-    assert 0 in [busy_s(process) for _ in range(3)]  # the first look may still fall into the loading
-    assert psutil.Process(process.pid).memory_info().rss / 2**20 < IDLE_RSS_LIMIT_MB
-
-
-def busy_s(process: "subprocess.Popen[str]") -> float:
-    """Return how many seconds of a processor an idle process uses in a while."""
-    before = psutil.Process(process.pid).cpu_times()
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(IDLE_S)
-    after = psutil.Process(process.pid).cpu_times()
-    return round(after.user + after.system - before.user - before.system, 2)

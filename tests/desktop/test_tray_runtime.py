@@ -16,10 +16,7 @@ from tests.desktop.waiting import eventually
 
 pytestmark = pytest.mark.desktop
 
-START_LIMIT_S = 4 * 0.6
-"""The promise is 0.6 s on a machine that does nothing else; tests share theirs with others."""
-IDLE_RSS_LIMIT_MB = 50
-IDLE_S = 1.0
+RSS_LIMIT_MIB = 50
 UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
 """Measuring coverage would need what is measured here."""
 TOUCH = """name = "Touch a file"
@@ -177,31 +174,13 @@ def test_runs_of_the_terminal_show(start: Start, host: TrayHost, tmp_path: Path)
     host.wait_for("Touch a file", "✓ just now")
 
 
-def test_start_and_idle_costs(start: Start, host: TrayHost, flows: Path) -> None:
-    """The icon is there soon; with 20 flows the tray then needs little memory and no processor at all."""
+def test_little_memory_is_enough(start: Start, host: TrayHost, flows: Path) -> None:
+    """With 20 flows the tray needs less than 50 MiB."""
     for number in range(17):
         (flows / f"idle-{number}.toml").write_text(IDLE.format(number=number), encoding="utf-8")
-    before = time.monotonic()
     process = start(**UNMEASURED)
-    host.wait_for_item()
-    took_s = time.monotonic() - before
     host.wait_for("20 flows")
-
-    # The first look may still fall into the loading.
-    windows = [busy_s(process) for _ in range(3)]
-    memory_mb = psutil.Process(process.pid).memory_info().rss / 2**20
-    assert took_s < START_LIMIT_S
-    assert memory_mb < IDLE_RSS_LIMIT_MB
-    assert 0 in windows
-
-
-def busy_s(process: "subprocess.Popen[str]") -> float:
-    """Return how many seconds of a processor an idle process uses in a while."""
-    before = psutil.Process(process.pid).cpu_times()
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(IDLE_S)
-    after = psutil.Process(process.pid).cpu_times()
-    return round(after.user + after.system - before.user - before.system, 2)
+    assert psutil.Process(process.pid).memory_info().rss / 2**20 < RSS_LIMIT_MIB
 
 
 def sleepers(pid: int) -> list[psutil.Process]:
