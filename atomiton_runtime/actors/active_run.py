@@ -59,7 +59,7 @@ class ActiveRun:
 
     def now(self, wall: datetime) -> Now:
         """Return this moment, as this run sees it."""
-        return Now(wall, 0.0 if self.began is None else time.monotonic() - self.began)
+        return Now(wall, 0.0 if self.began is None else round(time.monotonic() - self.began, 6))
 
     def order(self, effect: Execute) -> ExecuteNode:
         """Return the order for an attempt, with a token of its own."""

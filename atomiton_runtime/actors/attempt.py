@@ -35,7 +35,7 @@ def attempt(order: ExecuteNode, catalogue: NodeCatalogue, large_values: LargeVal
         outcome = Failed(_info(error, order.flow, node), final=True)
     except BaseException as error:  # noqa: BLE001  # a border: a node type may raise anything, also SystemExit
         outcome = Failed(_info(_unexpected(error, node), order.flow, node))
-    return Answer(order.node, order.attempt, outcome, time.perf_counter() - began)
+    return Answer(order.node, order.attempt, outcome, round(time.perf_counter() - began, 6))
 
 
 def _execute(order: ExecuteNode, node: Node, catalogue: NodeCatalogue, large_values: LargeValues) -> Outcome:

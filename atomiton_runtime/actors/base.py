@@ -6,6 +6,7 @@ handler raises passes the door, so pykka never sees it.
 """
 
 import abc
+import contextlib
 import logging
 import queue
 import time
@@ -187,6 +188,10 @@ class GuardedActor(pykka.ThreadingActor, Generic[M]):
         except BaseException as error:  # noqa: BLE001  # the door: pykka would stop the actor without a word
             self._faulted("start", error)
 
+    def on_failure(self, *_: object) -> None:
+        """End as after any stop: pykka itself failed between two messages, and this incarnation is gone."""
+        self.on_stop()
+
     def on_stop(self) -> None:
         """End; a stop that nobody wanted is reported, so that the supervisor starts another."""
         try:
@@ -200,8 +205,7 @@ class GuardedActor(pykka.ThreadingActor, Generic[M]):
 def stop_actor(ref: pykka.ActorRef[Any], address: Address, timeout_s: float) -> bool:
     """Stop an actor after what its mailbox holds; return False if it is still busy after `timeout_s`."""
     address.closing = True
-    try:
+    # A stop that nobody reads: an earlier one may have ended the actor all the same.
+    with contextlib.suppress(pykka.Timeout):
         ref.stop(timeout=timeout_s)
-    except pykka.Timeout:
-        return False
     return not ref.is_alive()

@@ -203,7 +203,10 @@ class Conductor(GuardedActor[ConductorMessage]):
         for effect in decision.effects:
             match effect:
                 case Execute():
-                    self._send(run.order(effect), waiting)
+                    try:
+                        self._send(run.order(effect), waiting)
+                    except Exception as error:  # noqa: BLE001  # no thread, no memory: the attempt failed, not the run's books
+                        self._answer_for(run_id, effect, error)
                 case Stop():
                     run.stop(effect)
                 case SetTimer():
@@ -240,8 +243,14 @@ class Conductor(GuardedActor[ConductorMessage]):
         else:
             place(order)
 
-    def _take_back(self, worker: int) -> None:
-        waited = self._book.workers.is_idle(worker)
+    def _answer_for(self, run_id: RunId, effect: Execute, error: Exception) -> None:
+        """Answer for an attempt that no node execution could be given to."""
+        failed = Failed(ErrorInfo("RUN-014", f"the attempt could not be started: {error}"))
+        answer = Answer(effect.node, effect.attempt, failed, 0.0)
+        self.address.tell(NodeAnswered(run_id=run_id, worker=None, answer=answer))
+
+    def _take_back(self, worker: int | None) -> None:
+        waited = None if worker is None else self._book.workers.is_idle(worker)
         if waited is not None:
             self._send_events((waited,))
 
@@ -283,9 +292,12 @@ class Conductor(GuardedActor[ConductorMessage]):
                 self._wake_by(due)
 
     def _end_all(self, ended: Callable[[], None]) -> None:
+        again = self._book.ended is not None
         self._book.ended = ended
-        for run_id in tuple(self._book.runs):
-            self._proceed(run_id, Cancel("quit"))
+        for run_id, run in tuple(self._book.runs.items()):
+            # The clean-up of a run that is being cancelled already has its time, until somebody asks again.
+            if again or run.state.cancel is None:
+                self._proceed(run_id, Cancel("quit"))
         if not self._book.runs:
             ended()
 

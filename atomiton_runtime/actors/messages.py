@@ -55,11 +55,11 @@ class EndAllRuns(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeAnswered(msgspec.Struct, frozen=True, kw_only=True):
-    """From a node execution, exactly once for each `ExecuteNode`: what became of the attempt."""
+    """From a node execution (or the conductor itself, where there is none), once for each attempt: its outcome."""
 
     run_id: RunId
-    worker: int
-    """The number of the node execution, which is idle again."""
+    worker: int | None
+    """The number of the node execution, which is idle again; None: no node execution had the attempt."""
     answer: Answer
 
 

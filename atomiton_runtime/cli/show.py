@@ -1,5 +1,7 @@
 """Is `atomiton show`: one run, whole."""
 
+from datetime import datetime
+
 import click
 
 from atomiton_runtime.cli import table, wording
@@ -35,7 +37,7 @@ def _lines(run: RunDocument) -> list[str]:
         *table.lines(
             [
                 (wording.dim("run"), run.run_id),
-                (wording.dim("started"), f"{wording.local_time(run.started_at)} by {run.trigger}"),
+                (wording.dim("started"), f"{wording.local_time(datetime.fromisoformat(run.started_at))} by {run.trigger}"),
                 *((wording.dim(f"vars.{name}"), _value(value)) for name, value in run.variables.items()),
             ],
             indent="  ",

@@ -14,4 +14,5 @@ CODES: dict[str, str] = {
     "RUN-011": "the runtime does not answer, or is stopped",
     "RUN-012": "an internal fault of the runtime",
     "RUN-013": "a node stopped as if it had been cancelled, though nobody asked for that",
+    "RUN-014": "an attempt could not be started: no thread or no memory was free",
 }

@@ -1,7 +1,7 @@
 """Folds a journal into what people and programs read: the run document and the summary of a run."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -41,7 +41,8 @@ class RunDocument(msgspec.Struct, kw_only=True):
     flow: FlowId
     status: RunStatus
     trigger: Trigger
-    started_at: datetime
+    started_at: str
+    """ISO 8601 in UTC, to the millisecond: `2026-11-23T19:15:00.123Z`."""
     duration_s: float | None
     flow_hash: str
     variables: dict[str, Value]
@@ -113,7 +114,7 @@ def document(journal: Iterable[RunEvent]) -> RunDocument:
         flow=summary.flow,
         status=summary.status,
         trigger=summary.trigger,
-        started_at=summary.started_at,
+        started_at=_instant(summary.started_at),
         duration_s=summary.duration_s,
         flow_hash=first.flow_hash,
         variables=first.variables,
@@ -151,3 +152,7 @@ def _record(nodes: dict[NodeId, NodeDocument], event: RunEvent) -> None:
                 node.duration_s = event.duration_s
         case _:
             pass
+
+
+def _instant(at: datetime) -> str:
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

