@@ -69,7 +69,7 @@ def doit_peer(folder: Path) -> dict[str, float] | None:
             after = [f"line:n{index - 1}"] if index else []
             yield {"name": f"n{index}", "actions": [(_nothing,)], "task_dep": after, "verbosity": 0}
 
-    settings = {"dep_file": str(folder / "doit.db"), "backend": "sqlite3", "verbosity": 0}
+    settings = {"dep_file": str(folder / "doit.db"), "backend": "sqlite3", "verbosity": 0, "reporter": "zero"}
 
     def once() -> None:
         with contextlib.redirect_stdout(io.StringIO()):

@@ -38,11 +38,11 @@ def wall(command: list[str], environment: dict[str, str], repeats: int) -> dict[
     }
 
 
-def tray(folder: Path, repeats: int) -> dict[str, float]:
-    """Start the tray with 20 flows; then leave it alone."""
-    flows = folder / "flows"
+def tray(folder: Path, repeats: int, count: int) -> dict[str, float]:
+    """Start the tray with `count` flows; then leave it alone."""
+    flows = folder / f"flows{count}"
     flows.mkdir()
-    for number in range(20):
+    for number in range(count):
         (flows / f"flow{number}.toml").write_text('[nodes.only]\ntype = "edit-fields"\nvalues = { a = 1 }\n')
     starts: list[float] = []
     for number in range(repeats):
@@ -92,7 +92,8 @@ def main() -> None:
             "atomiton run flows/hello.toml": wall(
                 [*ATOMITON, "run", str(ROOT / "flows/hello.toml")], environment, repeats
             ),
-            "tray, 20 flows": tray(folder, repeats),
+            "tray, 20 flows": tray(folder, repeats, 20),
+            "tray, 300 flows": tray(folder, repeats, 300),
         }
     print(json.dumps(measured, indent=1))
 

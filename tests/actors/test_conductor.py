@@ -92,7 +92,7 @@ def test_an_attempt_that_no_thread_can_be_had_for_fails_and_nothing_else() -> No
 def test_a_node_that_writes_begins_by_way_of_the_keeper() -> None:
     """Its order goes with its start, and the worker hears nothing until that is kept."""
     stage = Stage(writes=True)
-    stage.start(flow(node("a")))
+    stage.start(flow(node("a"), node("b", "a")))
     assert stage.worker.all_so_far() == []
     with_order = [
         message for message in stage.keeper.all_so_far() if isinstance(message, Append) and message.then
@@ -101,6 +101,10 @@ def test_a_node_that_writes_begins_by_way_of_the_keeper() -> None:
     place, order = with_order[0].then[0]
     place(order)
     assert stage.order() == order
+    stage.tell(stage.answer(order))
+    last = stage.keeper.all_so_far()[-1]
+    assert isinstance(last, Append)
+    assert words(last.events)[0] == "NodeSucceeded a", "what it did goes to the keeper at once"
 
 
 def test_many_events_go_to_the_keeper_without_waiting_for_the_time() -> None:
