@@ -1,9 +1,11 @@
 """Answers where things are: the flows folder, the data folder, and what in the environment says otherwise."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
+
+from atomiton_runtime.errors import UsageError
 
 FLOWS_VARIABLE = "ATOMITON_FLOWS"
 DATA_VARIABLE = "ATOMITON_DATA"
@@ -34,16 +36,34 @@ def find_places(
 
 
 def _folder(path: str | Path | None) -> Path | None:
-    return Path(path).expanduser().absolute() if path else None
+    if not path:
+        return None
+    try:
+        return Path(path).expanduser().absolute()
+    except (RuntimeError, FileNotFoundError) as exc:  # `~` of nobody; the working folder is gone
+        raise UsageError(
+            "RUN-015", f"the folder {path} cannot be found: {exc}", hint="give its absolute path"
+        ) from exc
 
 
 def _config_folder() -> Path:
     from platformdirs import user_config_path
 
-    return user_config_path(_APP)
+    return _of_the_user(user_config_path)
 
 
 def _data_folder() -> Path:
     from platformdirs import user_data_path
 
-    return user_data_path(_APP)
+    return _of_the_user(user_data_path)
+
+
+def _of_the_user(find: Callable[[str], Path]) -> Path:
+    try:
+        return find(_APP)
+    except RuntimeError as exc:  # no HOME, and an account without an entry in the list of users
+        raise UsageError(
+            "RUN-015",
+            "your home folder cannot be found, and with it the folders of flows and data",
+            hint=f"set HOME, or both {FLOWS_VARIABLE} and {DATA_VARIABLE}",
+        ) from exc

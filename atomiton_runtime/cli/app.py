@@ -1,17 +1,19 @@
 """Is the `atomiton` command: its options, the table of its commands, and the border where errors end."""
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import click
 
-from atomiton_runtime.cli.failures import exit_code, show_error, show_fault, show_usage_error
+from atomiton_runtime.cli.failures import exit_code, lead_nowhere, show_error, show_fault, show_usage_error
 from atomiton_runtime.cli.installation import Installation
-from atomiton_runtime.errors import AtomitonError
+from atomiton_runtime.errors import AtomitonError, RuntimeUnusable
 
 COMMANDS = {
     "run": "Run a flow and show its results.",
@@ -33,6 +35,7 @@ COMMANDS = {
 _COMPLETION_VARIABLE = "_ATOMITON_COMPLETE"
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_OUTPUT_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 class _LazyGroup(click.Group):
@@ -106,6 +109,7 @@ def run_command(arguments: Sequence[str]) -> int:
     0 done, 1 the run failed, 2 wrong usage or an invalid flow, 3 cancelled, 4 timed out, 5 the store or the
     runtime is unusable, 130 interrupted; 141 as any program whose reader left (`atomiton list | head -1`).
     """
+    _open_standard_streams()
     _make_streams_safe()
     if _COMPLETION_VARIABLE in os.environ:
         atomiton.main(prog_name="atomiton")
@@ -137,18 +141,67 @@ def _guarded(arguments: list[str]) -> int:
         return exit_code(exc)
     except BrokenPipeError:
         raise
-    except Exception as exc:  # noqa: BLE001  # the border of the program: a fault becomes a line and a file
-        show_fault(exc, installation.places.data if installation else None)
+    except OSError as exc:
+        if exc.filename is not None or exc.errno not in _OUTPUT_REFUSED:
+            show_fault(exc, _data_folder(installation))
+        else:
+            lead_nowhere(sys.stdout)
+            show_error(_output_refused(exc))
         return 5
+    except (MemoryError, RuntimeError) as exc:
+        if isinstance(exc, MemoryError) or "start new thread" in str(exc):
+            show_error(_nothing_free(exc))
+        else:
+            show_fault(exc, _data_folder(installation))
+        return 5
+    except Exception as exc:  # noqa: BLE001  # the border of the program: a fault becomes a line and a file
+        show_fault(exc, _data_folder(installation))
+        return 5
+
+
+def _data_folder(installation: Installation | None) -> Path | None:
+    try:
+        return installation.places.data if installation else None
+    except AtomitonError:
+        return None
 
 
 def _reader_left() -> int:
     # The interpreter flushes its streams at the end; with nobody to read them, it would complain.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(nowhere, stream.fileno())
+    lead_nowhere(sys.stdout)
+    lead_nowhere(sys.stderr)
     return _BROKEN_PIPE
+
+
+def _nothing_free(refusal: Exception) -> RuntimeUnusable:
+    return RuntimeUnusable(
+        "CLI-018",
+        f"the system gives this process no more memory or threads: {refusal or 'out of memory'}",
+        hint="end other programs, or raise the limits (`ulimit -v`, `ulimit -u`)",
+    )
+
+
+def _output_refused(refusal: OSError) -> RuntimeUnusable:
+    return RuntimeUnusable(
+        "CLI-016",
+        f"the output cannot be written: {refusal.strerror or refusal}",
+        hint="a run that was executed is kept: `atomiton show last --json` prints it again",
+    )
+
+
+def _open_standard_streams() -> None:
+    """Give a process that was started with closed streams (`>&-`) streams that lead nowhere.
+
+    Else the next file that is opened becomes its standard output, and `sys.stdout` is None.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            stream = open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # a number is no path, and it stays open
+            setattr(sys, name, stream)
 
 
 def _make_streams_safe() -> None:

@@ -10,6 +10,8 @@ CODES: dict[str, str] = {
     "CLI-013": "there is no such node type",
     "CLI-014": "there is nothing to check at this path",
     "CLI-015": "the run was told to end but has not ended yet",
+    "CLI-016": "the output of the command cannot be written",
+    "CLI-018": "the system gives the process no thread or no memory",
     "CLI-020": "the process that executes the run does not answer",
     "CLI-021": "a request between two processes cannot be understood",
     "CLI-022": "a request between two processes failed inside the runtime",

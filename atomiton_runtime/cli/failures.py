@@ -1,11 +1,13 @@
 """Shows what went wrong, as a compiler would: place, code, message, source line, caret, hint; never a traceback."""
 
+import contextlib
 import os
+import sys
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -33,7 +35,7 @@ def show_error(error: AtomitonError) -> None:
     errors: Sequence[ErrorInfo] = getattr(error, "errors", ())
     lines = [problem_text(problem) for problem in problems] or [error_text(each) for each in errors]
     for text in lines or [error_text(error.info())]:
-        click.echo(text, err=True)
+        _tell(text)
 
 
 def show_usage_error(error: click.UsageError) -> None:
@@ -49,7 +51,7 @@ def show_usage_error(error: click.UsageError) -> None:
     misfit = isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter)
     code = "CLI-002" if misfit else "CLI-001"
     message = message.rstrip(".").replace("'", "`")
-    click.echo(error_text(ErrorInfo(code, message[:1].lower() + message[1:], hint=hint)), err=True)
+    _tell(error_text(ErrorInfo(code, message[:1].lower() + message[1:], hint=hint)))
 
 
 def show_fault(fault: Exception, data: Path | None) -> None:
@@ -57,7 +59,25 @@ def show_fault(fault: Exception, data: Path | None) -> None:
     kept = _keep(fault, data)
     hint = "please report it, with " + (f"the file {kept}" if kept else "what you did")
     message = one_line(f"a fault of atomiton itself: {type(fault).__name__}: {fault}")
-    click.echo(error_text(ErrorInfo(_INTERNAL, message, hint=hint)), err=True)
+    _tell(error_text(ErrorInfo(_INTERNAL, message, hint=hint)))
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """Let what the interpreter still writes to the stream at its end vanish without a complaint."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _tell(text: str) -> None:
+    """Print to stderr; where that is refused (a full disk), the exit code has to say it all."""
+    try:
+        click.echo(text, err=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        lead_nowhere(sys.stderr)
 
 
 def error_text(error: ErrorInfo) -> str:

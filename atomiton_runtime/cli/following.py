@@ -9,15 +9,21 @@ from collections.abc import Generator
 from types import FrameType
 from typing import Protocol
 
+import click
+
+from atomiton_runtime.cli.failures import error_text
+from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.requests import RunFlow
 from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent
-from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.run.notices import Notice, NoticeRaised
 from atomiton_runtime.runtime import Runtime
 
 INTERRUPTED = 130
 EXIT_CODES = {"succeeded": 0, "failed": 1, "cancelled": 3, "timed_out": 4, "interrupted": INTERRUPTED}
 """Status of a run -> exit code of the command that executed it."""
+UNUSABLE = 5
+_OF_THE_RUNTIME = ("RUN-011", "RUN-012")
 
 _TICK_S = 0.1
 _RESULT_TIMEOUT_S = 10.0
@@ -58,6 +64,7 @@ def execute(runtime: Runtime, request: RunFlow, display: Display) -> tuple[RunDo
         with signals_into(inbox):
             run = runtime.start_run(request)
             signals: list[signal.Signals] = []
+            faults: list[ErrorInfo] = []
             while True:
                 try:
                     item = inbox.get(timeout=_TICK_S)
@@ -72,6 +79,8 @@ def execute(runtime: Runtime, request: RunFlow, display: Display) -> tuple[RunDo
                         _leave(runtime, display, signals[0])
                     display.cancelling(len(signals))
                     run.cancel()
+                elif isinstance(item, NoticeRaised) and item.level == "error":
+                    faults.append(item.error)
                 elif isinstance(item, Event) and item.run_id == run.id:
                     display.event(item)
                     if isinstance(item, FINAL_EVENTS):
@@ -80,8 +89,20 @@ def execute(runtime: Runtime, request: RunFlow, display: Display) -> tuple[RunDo
         unsubscribe()
         display.close()
     document = run.result(timeout_s=_RESULT_TIMEOUT_S)
-    code = EXIT_CODES[document.status]
-    return document, INTERRUPTED if signals[:1] == [signal.SIGINT] else code
+    code = INTERRUPTED if signals[:1] == [signal.SIGINT] else exit_code(document)
+    if faults and document.error is None:
+        # It did succeed, but the store could not keep that: who relies on the history must hear of it.
+        click.echo(error_text(faults[0]), err=True)
+        code = UNUSABLE
+    return document, code
+
+
+def exit_code(document: RunDocument) -> int:
+    """Return the exit code for a run that has ended: whose fault it was counts, not where it was met."""
+    error = document.error
+    if error is not None and (error.code.startswith("STORE-") or error.code in _OF_THE_RUNTIME):
+        return UNUSABLE
+    return EXIT_CODES[document.status]
 
 
 @contextlib.contextmanager

@@ -15,4 +15,5 @@ CODES: dict[str, str] = {
     "RUN-012": "an internal fault of the runtime",
     "RUN-013": "a node stopped as if it had been cancelled, though nobody asked for that",
     "RUN-014": "an attempt could not be started: no thread or no memory was free",
+    "RUN-015": "a folder cannot be found, because the home folder is not known",
 }
