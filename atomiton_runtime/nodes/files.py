@@ -49,7 +49,8 @@ def replacing(path: Path, *, overwrite: bool) -> Generator[BinaryIO]:
             _take_after(temporary, before)
         _put(temporary, target, overwrite=overwrite)
     except OSError as error:
-        if error.filename == str(temporary):
+        # A write that the system refuses names no file at all.
+        if error.filename in (None, str(temporary)):
             error.filename = str(path)
         raise
     finally:
@@ -248,6 +249,10 @@ def _move_between_devices(source: Path, target: Path, *, overwrite: bool, pulse:
             temporary.replace(target)
         else:
             _put(temporary, target, overwrite=overwrite)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename = str(target)
+        raise
     finally:
         if os.path.lexists(temporary):
             remove(temporary, recursive=True, pulse=_unhurried)

@@ -1,6 +1,7 @@
 """Says what SQLite's refusals mean to a user."""
 
 import errno
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -43,15 +44,29 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
         )
     if kind == sqlite3.SQLITE_CANTOPEN:
         return _cannot_open(code, path)
+    if kind == sqlite3.SQLITE_IOERR and _is_full(path):
+        # What SQLite says when the shared memory beside the database cannot grow.
+        return disk_error(code, verb, path, errno.ENOSPC)
     if kind in _ERRNO:
         return disk_error(code, verb, path, _ERRNO[kind])
     return StorageError(code, f"cannot {verb} {path}: {error}", hint="see `atomiton doctor`")
 
 
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free == 0
+    except OSError:
+        return False
+
+
 def _cannot_open(code: str, path: Path) -> StorageError:
     # SQLite keeps the system's reason to itself; opening the file as such brings it out.
     try:
-        with path.open("r+b"):
+        # Whether it is there or would have to be made: each is refused for another reason.
+        existed = path.exists()
+        with path.open("r+b" if existed else "xb"):
+            if not existed:
+                path.unlink()
             return StorageError(code, f"cannot open {path}", hint="see `atomiton doctor`")
     except OSError as exc:
         return disk_error(code, "open", path, exc.errno)

@@ -92,7 +92,11 @@ def _only_one(data: Path) -> Generator[None]:
     except OSError as exc:
         if isinstance(exc, Timeout):
             raise
-        raise RuntimeUnusable("TRAY-012", f"the data folder {data} cannot be used: {exc}") from exc
+        raise RuntimeUnusable(
+            "TRAY-012",
+            f"the data folder {data} cannot be used: {exc.strerror or exc}",
+            hint="give yourself the right to write there, or choose another place with --data",
+        ) from exc
     try:
         yield
     finally:
