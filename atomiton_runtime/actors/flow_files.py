@@ -201,8 +201,9 @@ def _dangling(path: str, what: str) -> Unreadable:
 
 def _no_regular_file(path: str, status: os.stat_result) -> Unreadable:
     kind = next((words for is_kind, words in _KINDS if is_kind(status.st_mode)), "no regular file")
-    message = f"{Path(path).name} is {kind}, not a flow file"
-    return Unreadable(ErrorInfo("WATCH-002", message, hint="rename or remove it"), _signature(status))
+    message = f"{Path(path).name or path} is {kind}, not a flow file"
+    hint = f"a flow is a text file; nothing else in the flows folder may end in {SUFFIX}"
+    return Unreadable(ErrorInfo("WATCH-002", message, hint=hint), _signature(status))
 
 
 def _signature(status: os.stat_result) -> Signature:

@@ -1,5 +1,6 @@
 """Keeps the flows: answers them by id or path, and judges what the watcher finds in their files."""
 
+import errno
 import hashlib
 import logging
 import os
@@ -36,7 +37,7 @@ from atomiton_runtime.actors.messages import (
     ShelfMessage,
 )
 from atomiton_runtime.actors.shelved import Loaded, Shelved, entry, settle, with_content, without_content
-from atomiton_runtime.errors import ErrorInfo, UsageError
+from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
 from atomiton_runtime.flow.catalogue import Catalogue
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.loader import load_flow
@@ -139,7 +140,9 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         known = tuple(Path(path).name for path in self._shelved if self._is_in_folder(path))
         try:
             found = list_flow_files(self._folder).names
-        except OSError:  # an unmounted disk takes no flow away
+        except OSError as error:  # an unmounted disk takes no flow away
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise _too_many_open_files(self._folder) from error
             return known
         return (*found, *known) if self._watcher else found
 
@@ -147,7 +150,11 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         ids = sorted({name.removesuffix(SUFFIX) for name in self._names()})
         hint = did_you_mean(Path(ref).stem if is_path else ref, ids)
         if is_path:
-            return UsageError("FLOW-404", f"there is no flow file {ref}", hint=hint)
+            return UsageError(
+                "FLOW-404",
+                f"there is no flow file {ref}",
+                hint=hint or "`atomiton list` shows the flows there are",
+            )
         return UsageError(
             "FLOW-404",
             f"there is no flow `{ref}`",
@@ -247,6 +254,14 @@ class FlowShelf(GuardedActor[ShelfMessage]):
 
 _UNKNOWN = Signature(0, 0, 0, -1, 0, 0)
 """The signature of content that the watcher has read: unlike that of any file, so the file is read when asked for."""
+
+
+def _too_many_open_files(folder: Path) -> RuntimeUnusable:
+    return RuntimeUnusable(
+        "WATCH-001",
+        f"{folder} cannot be read: too many files are open",
+        hint="raise the limit (`ulimit -n`)",
+    )
 
 
 def _patient_look(path: str) -> Look:
