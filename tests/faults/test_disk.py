@@ -1,0 +1,143 @@
+"""Full, read-only and wrong disks: the exit code says whose fault it is, and nothing is left half-written."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.doubles.terminal import atomiton
+
+HELLO = '[nodes.a]\ntype = "edit-fields"\nvalues = { n = 1 }\n'
+LARGE = '[nodes.a]\ntype = "edit-fields"\nvalues = { text = "{{ \'x\' * 1000000 }}" }\n'
+SIZE = "512k"
+"""Of the small disk: enough for a store of some runs, too little for `LARGE`."""
+WRITING = """\
+[nodes.a]
+type = "file-system"
+operation = "{operation}"
+path = "{path}"
+{more}
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Return a folder with the flows `hello` and `large`."""
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "hello.toml").write_text(HELLO)
+    (tmp_path / "flows" / "large.toml").write_text(LARGE)
+    return tmp_path
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a disk of `SIZE`; only root can make one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Write a file until the disk is full; return it."""
+    filler = folder / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(b"\0" * 1024):
+            pass
+    return filler
+
+
+def test_a_store_that_fills_up_in_a_run(place: Path, disk: Path) -> None:
+    """A result that the store cannot take means 5 and the reason; what was stored stays, and it goes on."""
+    before = atomiton(place, "--data", str(disk), "run", "hello")
+    full = atomiton(place, "--data", str(disk), "run", "large", "--json")
+    after = atomiton(place, "--data", str(disk), "run", "hello")
+    history = atomiton(place, "--data", str(disk), "history")
+
+    assert before.returncode == 0, before.stderr
+    assert full.returncode == 5
+    assert "error[STORE-002]" in full.stderr
+    assert "hint: free some disk space" in full.stderr
+    assert (after.returncode, after.stdout) == (0, '{"n":1}\n')
+    statuses = [line.split()[2] for line in history.stdout.splitlines()[1:4]]
+    assert (statuses[0], statuses[2]) == ("succeeded", "succeeded")
+    assert statuses[1] in ("failed", "interrupted")
+
+
+@pytest.mark.parametrize("store_is_new", [True, False])
+def test_a_full_disk(place: Path, disk: Path, store_is_new: bool) -> None:
+    """On a disk without a free byte the reason is named, with 5; with space again, all is as before."""
+    if not store_is_new:
+        assert atomiton(place, "--data", str(disk), "run", "hello").returncode == 0
+    filler = fill(disk)
+    refused = atomiton(place, "--data", str(disk), "run", "hello")
+    filler.unlink()
+    again = atomiton(place, "--data", str(disk), "run", "hello")
+
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert "error[STORE-00" in refused.stderr
+    assert "No space left on device" in refused.stderr
+    assert "hint: free some disk space" in refused.stderr
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("command", [("run", "hello"), ("history",), ("watch",), ("tray",)])
+def test_a_read_only_data_folder(place: Path, disk: Path, command: tuple[str, ...]) -> None:
+    """On a read-only disk every command that needs the store ends with 5, a reason and a hint."""
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    refused = atomiton(place, "--data", str(disk), *command)
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert "Read-only file system" in refused.stderr
+    assert "  hint: " in refused.stderr
+    assert "Errno" not in refused.stderr
+
+
+@pytest.mark.parametrize("operation", ["write", "append", "copy", "move"])
+def test_files_are_whole_or_as_they_were(place: Path, disk: Path, operation: str) -> None:
+    """On a full disk `file-system` leaves the old content, no temporary file, and names the file it could not write."""
+    target, source = disk / "out.txt", place / "source.bin"
+    target.write_text("old")
+    source.write_bytes(b"x" * 1_000_000)
+    written = operation in ("write", "append")
+    (place / "flows" / "fill.toml").write_text(
+        WRITING.format(
+            operation=operation,
+            path=target if written else source,
+            more="content = \"{{ 'x' * 1000000 }}\"" if written else f'target = "{target}"',
+        )
+    )
+    failed = atomiton(place, "run", "fill")
+
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert f"error[FILE-006]: {target} cannot be written: no space is left on the disk" in failed.stderr
+    assert [path.name for path in disk.iterdir()] == ["out.txt"]
+    assert target.read_text() == "old"
+    assert source.stat().st_size == 1_000_000
+
+
+@pytest.mark.parametrize("damage", ["garbage", "cut", "file"])
+def test_a_store_that_is_none(place: Path, damage: str) -> None:
+    """Garbage, a cut database, a file for a folder: 5, a reason, a hint; and nothing of it is overwritten."""
+    data = place / "data"
+    if damage == "file":
+        data.write_text("mine")
+    else:
+        assert atomiton(place, "run", "hello").returncode == 0
+        store = data / "runs.sqlite3"
+        content = os.urandom(5000) if damage == "garbage" else store.read_bytes()[:3000]
+        store.write_bytes(content)
+    refused = atomiton(place, "run", "hello")
+
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert "error[STORE-001]" in refused.stderr if damage == "file" else "error[STORE-005]" in refused.stderr
+    assert "  hint: " in refused.stderr
+    if damage == "file":
+        assert data.read_text() == "mine"
+    else:
+        assert store.read_bytes() == content
