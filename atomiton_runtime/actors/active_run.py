@@ -9,17 +9,9 @@ from atomiton_runtime.actors.messages import ExecuteNode, StartRun
 from atomiton_runtime.flow.model import PortRef
 from atomiton_runtime.nodes.base import CancelToken
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.decide import (
-    ERROR_PORT,
-    AttemptTimeout,
-    Execute,
-    Now,
-    RetryDue,
-    RunTimeout,
-    SetTimer,
-    Stop,
-    has_value,
-)
+from atomiton_runtime.run.decide import ERROR_PORT, has_value
+from atomiton_runtime.run.effects import Execute, SetTimer, Stop
+from atomiton_runtime.run.given import AttemptTimeout, Now, RetryDue, RunTimeout
 from atomiton_runtime.run.state import RunState, apply, new_run
 from atomiton_runtime.values import encode
 

@@ -15,7 +15,7 @@ from atomiton_runtime.flow.expressions import Scope, Templated, render
 from atomiton_runtime.flow.model import Flow, ListInput, Node, SingleInput, TableInput
 from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeError
 from atomiton_runtime.nodes.registry import NodeCatalogue
-from atomiton_runtime.run.decide import Answer, Cancelled, Failed, Outcome, Skipped, Succeeded
+from atomiton_runtime.run.given import Answer, Cancelled, Failed, Outcome, Skipped, Succeeded
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.values import Value
 

@@ -12,6 +12,7 @@ import queue
 import time
 from collections.abc import Callable
 from enum import IntEnum
+from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import msgspec
@@ -188,8 +189,14 @@ class GuardedActor(pykka.ThreadingActor, Generic[M]):
         except BaseException as error:  # noqa: BLE001  # the door: pykka would stop the actor without a word
             self._faulted("start", error)
 
-    def on_failure(self, *_: object) -> None:
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """End as after any stop: pykka itself failed between two messages, and this incarnation is gone."""
+        del exception_type, exception_value, traceback
         self.on_stop()
 
     def on_stop(self) -> None:

@@ -29,19 +29,10 @@ from atomiton_runtime.errors import ErrorInfo, UsageError
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import RunId, new_run_id
-from atomiton_runtime.run.decide import (
-    Abort,
-    Answer,
-    Begin,
-    Cancel,
-    Execute,
-    Failed,
-    Given,
-    SetTimer,
-    Stop,
-    decide,
-)
+from atomiton_runtime.run.decide import decide
+from atomiton_runtime.run.effects import Execute, SetTimer, Stop
 from atomiton_runtime.run.events import RunEvent, is_final
+from atomiton_runtime.run.given import Abort, Answer, Begin, Cancel, Failed, Given
 
 GATHER_S = 0.002
 """How long an event may wait for others before it goes to the keeper. Waking another thread for each event costs

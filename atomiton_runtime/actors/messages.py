@@ -9,8 +9,8 @@ from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.nodes.base import CancelToken
-from atomiton_runtime.run.decide import Answer
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, Trigger
+from atomiton_runtime.run.given import Answer
 from atomiton_runtime.run.notices import Notice
 from atomiton_runtime.values import Value
 

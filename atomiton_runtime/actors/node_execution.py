@@ -7,7 +7,7 @@ from atomiton_runtime.actors.base import Address, GuardedActor
 from atomiton_runtime.actors.messages import ExecuteNode, NodeAnswered
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.nodes.registry import NodeCatalogue
-from atomiton_runtime.run.decide import Answer, Failed
+from atomiton_runtime.run.given import Answer, Failed
 from atomiton_runtime.storage.large_values import LargeValues
 
 

@@ -8,7 +8,7 @@ and carries out the effects. Parallelism is such a decision too: a node begins w
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Literal, TypeAlias, TypedDict, assert_never
+from typing import TypedDict, assert_never
 
 import msgspec
 
@@ -16,128 +16,26 @@ from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.model import Node, PortRef
 from atomiton_runtime.ids import NodeId, RunId
 from atomiton_runtime.run import events as ev
+from atomiton_runtime.run.effects import Effect, Execute, SetTimer, Stop
 from atomiton_runtime.run.events import CancelReason, RunEvent
+from atomiton_runtime.run.given import (
+    Abort,
+    Answer,
+    AttemptTimeout,
+    Begin,
+    Cancel,
+    Cancelled,
+    Failed,
+    Given,
+    Now,
+    RetryDue,
+    RunTimeout,
+    Skipped,
+    Succeeded,
+)
 from atomiton_runtime.run.state import RunState, apply, next_ready
 
 ERROR_PORT = "error"
-
-
-class Now(msgspec.Struct, frozen=True):
-    """The moment of a decision."""
-
-    wall: datetime
-    elapsed_s: float
-    """Since the run left the queue, by the monotonic clock."""
-
-
-# --- what may be given ------------------------------------------------------------------------------------
-
-
-class Begin(msgspec.Struct, frozen=True):
-    """The run leaves the queue."""
-
-
-class Succeeded(msgspec.Struct, frozen=True):
-    """An attempt gave outputs, encoded."""
-
-    outputs: dict[str, msgspec.Raw]
-
-
-class Failed(msgspec.Struct, frozen=True):
-    """An attempt failed."""
-
-    error: ErrorInfo
-    retry_after_s: float = 0.0
-    """The least pause before the next attempt."""
-    final: bool = False
-    """True: another attempt would not help (the node's own definition is wrong)."""
-
-
-class Skipped(msgspec.Struct, frozen=True):
-    """The node's `when` was false."""
-
-    reason: str
-
-
-class Cancelled(msgspec.Struct, frozen=True):
-    """The attempt was told to stop, and nothing of it is left."""
-
-
-Outcome: TypeAlias = Succeeded | Failed | Skipped | Cancelled
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What became of an attempt. Late and double answers are passed over."""
-
-    node: int
-    attempt: int
-    outcome: Outcome
-    duration_s: float
-
-
-class RetryDue(msgspec.Struct, frozen=True):
-    """The pause before the attempt after `attempt` is over."""
-
-    node: int
-    attempt: int
-
-
-class AttemptTimeout(msgspec.Struct, frozen=True):
-    """An attempt has taken as long as it may."""
-
-    node: int
-    attempt: int
-
-
-class RunTimeout(msgspec.Struct, frozen=True):
-    """The run has taken as long as it may."""
-
-    clean_up: bool = False
-    """True: it is the `always` nodes, after a cancel, that have taken as long as the whole run might."""
-
-
-class Cancel(msgspec.Struct, frozen=True):
-    """Somebody wants the run to end; a second time it ends `always` nodes as well."""
-
-    reason: CancelReason
-    error: ErrorInfo | None = None
-    """Why, where a person should read it: for a run that never left the queue."""
-
-
-class Abort(msgspec.Struct, frozen=True):
-    """The runtime cannot go on with this run: everything of it ends, `always` nodes included."""
-
-    error: ErrorInfo
-
-
-Given: TypeAlias = Begin | Answer | RetryDue | AttemptTimeout | RunTimeout | Cancel | Abort
-
-
-# --- what is to be done -----------------------------------------------------------------------------------
-
-
-class Execute(msgspec.Struct, frozen=True):
-    """Start an attempt of the node at this index."""
-
-    node: int
-    attempt: int
-
-
-class Stop(msgspec.Struct, frozen=True):
-    """Tell the attempt that runs to stop."""
-
-    node: int
-    why: Literal["cancel", "timeout"]
-
-
-class SetTimer(msgspec.Struct, frozen=True):
-    """Give `then` back after `delay_s` seconds."""
-
-    delay_s: float
-    then: RetryDue | AttemptTimeout | RunTimeout
-
-
-Effect: TypeAlias = Execute | Stop | SetTimer
 
 
 class Decision(msgspec.Struct, frozen=True):

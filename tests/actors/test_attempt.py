@@ -14,7 +14,8 @@ from atomiton_runtime.flow.loader import load_flow
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeError, NodeType, Port
 from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
-from atomiton_runtime.run.decide import Cancelled, Execute, Failed, Outcome, Skipped, Succeeded
+from atomiton_runtime.run.effects import Execute
+from atomiton_runtime.run.given import Cancelled, Failed, Outcome, Skipped, Succeeded
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.values import Value, encode
 from tests.doubles.flows import MIDNIGHT, RUN_ID

@@ -21,8 +21,8 @@ from atomiton_runtime.clock import SystemClock
 from atomiton_runtime.flow.model import Flow, Variable
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.decide import Answer, Cancelled, Succeeded
 from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.run.given import Answer, Cancelled, Succeeded
 from tests.doubles.addresses import Collected
 from tests.doubles.flows import OUTPUTS, RUN_ID, flow, node, words
 

@@ -21,7 +21,7 @@ from atomiton_runtime.actors.storage_keeper import KeeperBook, StorageKeeper, re
 from atomiton_runtime.errors import ErrorInfo, StorageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.decide import Execute
+from atomiton_runtime.run.effects import Execute
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.storage.create import create_sqlite_engine

@@ -6,7 +6,7 @@ from atomiton_runtime.actors.active_run import ActiveRun
 from atomiton_runtime.actors.base import Address
 from atomiton_runtime.actors.messages import ExecuteNode, StartRun
 from atomiton_runtime.actors.workers import Workers
-from atomiton_runtime.run.decide import Execute
+from atomiton_runtime.run.effects import Execute
 from tests.doubles.addresses import Collected
 from tests.doubles.flows import MIDNIGHT, RUN_ID, flow, node
 

@@ -19,19 +19,10 @@ from atomiton_runtime.flow.model import (
 )
 from atomiton_runtime.ids import FlowId, NodeId, RunId
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.decide import (
-    Answer,
-    Decision,
-    Effect,
-    Execute,
-    Failed,
-    Given,
-    Now,
-    Outcome,
-    Succeeded,
-    decide,
-)
+from atomiton_runtime.run.decide import Decision, decide
+from atomiton_runtime.run.effects import Effect, Execute
 from atomiton_runtime.run.events import NodeStatus, RunEvent
+from atomiton_runtime.run.given import Answer, Failed, Given, Now, Outcome, Succeeded
 from atomiton_runtime.run.state import RunState, apply, new_run
 
 RUN_ID = RunId("01JDCV0000000000000000TEST")

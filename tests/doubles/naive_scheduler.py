@@ -1,7 +1,7 @@
 """The scheduler a second time: slow and plain, over dicts, from the words of the design."""
 
 from atomiton_runtime.flow.model import Flow, Node
-from atomiton_runtime.run.decide import (
+from atomiton_runtime.run.given import (
     Abort,
     Answer,
     Begin,

@@ -5,25 +5,23 @@ import pytest
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.model import Flow, Retry
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.decide import (
+from atomiton_runtime.run.decide import has_value
+from atomiton_runtime.run.effects import Execute, SetTimer, Stop
+from atomiton_runtime.run.events import CancelReason
+from atomiton_runtime.run.given import (
     Abort,
     Answer,
     AttemptTimeout,
     Begin,
     Cancel,
     Cancelled,
-    Execute,
     Failed,
     Given,
     RetryDue,
     RunTimeout,
-    SetTimer,
     Skipped,
-    Stop,
     Succeeded,
-    has_value,
 )
-from atomiton_runtime.run.events import CancelReason
 from tests.doubles.flows import BROKEN, OUTPUTS, Play, flow, node, words
 
 FAULT = ErrorInfo("STORE-001", "the disk is full")

@@ -7,26 +7,24 @@ from hypothesis import strategies as st
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.model import Flow, Node, Retry
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.decide import (
+from atomiton_runtime.run.decide import Decision
+from atomiton_runtime.run.document import document
+from atomiton_runtime.run.effects import Effect, Execute, SetTimer
+from atomiton_runtime.run.given import (
     Abort,
     Answer,
     AttemptTimeout,
     Begin,
     Cancel,
     Cancelled,
-    Decision,
-    Effect,
-    Execute,
     Failed,
     Given,
     Outcome,
     RetryDue,
     RunTimeout,
-    SetTimer,
     Skipped,
     Succeeded,
 )
-from atomiton_runtime.run.document import document
 from atomiton_runtime.run.state import RunState, apply
 from tests.doubles.flows import BROKEN, OUTPUTS, Play, flow, node
 from tests.doubles.naive_scheduler import SETTLED, NaiveRun

@@ -1,0 +1,97 @@
+"""Lists what may happen to a run: everything that `decide` is asked about."""
+
+from datetime import datetime
+from typing import TypeAlias
+
+import msgspec
+
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.run.events import CancelReason
+
+
+class Now(msgspec.Struct, frozen=True):
+    """The moment of a decision."""
+
+    wall: datetime
+    elapsed_s: float
+    """Since the run left the queue, by the monotonic clock."""
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """The run leaves the queue."""
+
+
+class Succeeded(msgspec.Struct, frozen=True):
+    """An attempt gave outputs, encoded."""
+
+    outputs: dict[str, msgspec.Raw]
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """An attempt failed."""
+
+    error: ErrorInfo
+    retry_after_s: float = 0.0
+    """The least pause before the next attempt."""
+    final: bool = False
+    """True: another attempt would not help (the node's own definition is wrong)."""
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """The node's `when` was false."""
+
+    reason: str
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """The attempt was told to stop, and nothing of it is left."""
+
+
+Outcome: TypeAlias = Succeeded | Failed | Skipped | Cancelled
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of an attempt. Late and double answers are passed over."""
+
+    node: int
+    attempt: int
+    outcome: Outcome
+    duration_s: float
+
+
+class RetryDue(msgspec.Struct, frozen=True):
+    """The pause before the attempt after `attempt` is over."""
+
+    node: int
+    attempt: int
+
+
+class AttemptTimeout(msgspec.Struct, frozen=True):
+    """An attempt has taken as long as it may."""
+
+    node: int
+    attempt: int
+
+
+class RunTimeout(msgspec.Struct, frozen=True):
+    """The run has taken as long as it may."""
+
+    clean_up: bool = False
+    """True: it is the `always` nodes, after a cancel, that have taken as long as the whole run might."""
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """Somebody wants the run to end; a second time it ends `always` nodes as well."""
+
+    reason: CancelReason
+    error: ErrorInfo | None = None
+    """Why, where a person should read it: for a run that never left the queue."""
+
+
+class Abort(msgspec.Struct, frozen=True):
+    """The runtime cannot go on with this run: everything of it ends, `always` nodes included."""
+
+    error: ErrorInfo
+
+
+Given: TypeAlias = Begin | Answer | RetryDue | AttemptTimeout | RunTimeout | Cancel | Abort
