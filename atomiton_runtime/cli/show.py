@@ -37,7 +37,10 @@ def _lines(run: RunDocument) -> list[str]:
         *table.lines(
             [
                 (wording.dim("run"), run.run_id),
-                (wording.dim("started"), f"{wording.local_time(datetime.fromisoformat(run.started_at))} by {run.trigger}"),
+                (
+                    wording.dim("started"),
+                    f"{wording.local_time(datetime.fromisoformat(run.started_at))} by {run.trigger}",
+                ),
                 *((wording.dim(f"vars.{name}"), _value(value)) for name, value in run.variables.items()),
             ],
             indent="  ",

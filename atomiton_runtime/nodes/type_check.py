@@ -223,7 +223,7 @@ def _literal(shape: inspect.LiteralType, value: object, path: Path) -> list[Comp
 def _number(shape: inspect.IntType | inspect.FloatType, value: object, path: Path) -> list[Complaint]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _wrong_type(shape, value, path)
-    if isinstance(shape, inspect.IntType) and isinstance(value, float) and not value.is_integer():
+    if isinstance(shape, inspect.IntType) and isinstance(value, float):
         return _wrong_type(shape, value, path)
     return [complaint for rule in _broken_bounds(shape, value) for complaint in _outside(path, rule, value)][
         :1

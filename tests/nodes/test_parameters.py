@@ -50,6 +50,7 @@ CASES = [
     ({"names": "a"}, '`names` must be a list, not the text "a"'),
     ({"names": ["a", 2]}, "`names[1]` must be text, not the integer 2"),
     ({"names": ["a", "b", "c"]}, "`names` must have at most 2 entries, but has 3"),
+    ({"mixed": ["a", 1.0]}, "`mixed[1]` must be text or an integer, not the number 1.0"),
     ({"mixed": ["a", None]}, "`mixed[1]` must be text or an integer, not null"),
     ({"table": {"a": "x"}}, '`table.a` must be an integer, not the text "x"'),
     ({"expression": "a.b"}, '`expression` must be an expression, not the text "a.b"'),
