@@ -121,23 +121,26 @@ def test_files_are_whole_or_as_they_were(place: Path, disk: Path, operation: str
     assert source.stat().st_size == 1_000_000
 
 
-@pytest.mark.parametrize("damage", ["garbage", "cut", "file"])
+@pytest.mark.parametrize("damage", ["garbage", "cut"])
 def test_a_store_that_is_none(place: Path, damage: str) -> None:
-    """Garbage, a cut database, a file for a folder: 5, a reason, a hint; and nothing of it is overwritten."""
-    data = place / "data"
-    if damage == "file":
-        data.write_text("mine")
-    else:
-        assert atomiton(place, "run", "hello").returncode == 0
-        store = data / "runs.sqlite3"
-        content = os.urandom(5000) if damage == "garbage" else store.read_bytes()[:3000]
-        store.write_bytes(content)
+    """Garbage and a cut database mean 5, a reason and a hint; nothing of them is overwritten."""
+    store = place / "data" / "runs.sqlite3"
+    assert atomiton(place, "run", "hello").returncode == 0
+    content = os.urandom(5000) if damage == "garbage" else store.read_bytes()[:3000]
+    store.write_bytes(content)
     refused = atomiton(place, "run", "hello")
 
     assert (refused.returncode, refused.stdout) == (5, "")
-    assert "error[STORE-001]" in refused.stderr if damage == "file" else "error[STORE-005]" in refused.stderr
+    assert "error[STORE-005]" in refused.stderr
     assert "  hint: " in refused.stderr
-    if damage == "file":
-        assert data.read_text() == "mine"
-    else:
-        assert store.read_bytes() == content
+    assert store.read_bytes() == content
+
+
+def test_a_file_for_a_data_folder(place: Path) -> None:
+    """A data folder that is a file is said to be one, with 5, and stays as it is."""
+    (place / "data").write_text("mine")
+    refused = atomiton(place, "run", "hello")
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert "error[STORE-001]" in refused.stderr
+    assert "  hint: a file has the folder's name" in refused.stderr
+    assert (place / "data").read_text() == "mine"

@@ -91,7 +91,7 @@ def test_any_beginning_of_a_flow_is_a_flow_or_has_problems(tmp_path: Path) -> No
         if not isinstance(loaded, Flow):
             assert loaded
             assert all(each.code and each.message and each.line > 0 and each.column > 0 for each in loaded)
-    assert isinstance(loaded, Flow)
+    assert isinstance(load_flow(VALID, tmp_path / "whole.toml", catalogue), Flow)
 
 
 def test_wrong_files_are_named_and_hurt_no_other(place: Path) -> None:
