@@ -49,6 +49,8 @@ from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, No
 log = logging.getLogger(__name__)
 
 _LOOKS_AT_A_CHANGING_FILE = 5
+_SHORTAGE = (errno.EMFILE, errno.ENFILE)
+_REFUSAL = (errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 class ShelfBook:
@@ -141,8 +143,8 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         try:
             found = list_flow_files(self._folder).names
         except OSError as error:  # an unmounted disk takes no flow away
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                raise _too_many_open_files(self._folder) from error
+            if error.errno in _SHORTAGE or (error.errno in _REFUSAL and not self._watcher):
+                raise _folder_refused(self._folder, error) from error
             return known
         return (*found, *known) if self._watcher else found
 
@@ -256,11 +258,12 @@ _UNKNOWN = Signature(0, 0, 0, -1, 0, 0)
 """The signature of content that the watcher has read: unlike that of any file, so the file is read when asked for."""
 
 
-def _too_many_open_files(folder: Path) -> RuntimeUnusable:
+def _folder_refused(folder: Path, error: OSError) -> RuntimeUnusable:
+    hints = {errno.EACCES: "allow yourself to read it", errno.ENOTDIR: "name a folder with --flows"}
     return RuntimeUnusable(
         "WATCH-001",
-        f"{folder} cannot be read: too many files are open",
-        hint="raise the limit (`ulimit -n`)",
+        f"the flows folder {folder} cannot be read: {error.strerror}",
+        hint=hints.get(error.errno or 0, "raise the limit (`ulimit -n`)"),
     )
 
 

@@ -69,7 +69,7 @@ def _references(paths: Sequence[str], flows: Path) -> Iterator[str]:
     for text in paths or [str(flows)]:
         path = Path(text).expanduser()
         if path.is_dir():
-            yield from (str(file) for file in sorted(path.glob("*.toml")) if not file.name.startswith("."))
+            yield from _files(path)
         elif not paths:
             raise UsageError(
                 "CLI-014",
@@ -78,3 +78,14 @@ def _references(paths: Sequence[str], flows: Path) -> Iterator[str]:
             )
         else:
             yield text
+
+
+def _files(folder: Path) -> list[str]:
+    try:
+        return sorted(
+            str(path) for path in folder.iterdir() if path.suffix == ".toml" and not path.name.startswith(".")
+        )
+    except OSError as exc:  # `glob` would take it for an empty folder
+        raise UsageError(
+            "CLI-014", f"the folder {folder} cannot be read: {exc.strerror}", hint="allow yourself to read it"
+        ) from exc

@@ -157,6 +157,44 @@ def test_a_locale_without_letters(place: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, '{"n":"é☃"}\n', "")
 
 
+@pytest.mark.parametrize("words", [("list",), ("run", "hello")])
+def test_a_flows_folder_that_is_a_file(place: Path, words: tuple[str, ...]) -> None:
+    """A file where the flows folder should be is not taken for an empty folder."""
+    done = atomiton(place, "--flows", "flows/hello.toml", *words)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "error[WATCH-001]: the flows folder" in done.stderr
+    assert "Not a directory\n  hint: name a folder with --flows" in done.stderr
+
+
+def test_a_flows_folder_that_may_not_be_read(place: Path) -> None:
+    """A folder without the right to read it is not taken for one without problems."""
+    locked = place / "locked"
+    locked.mkdir()
+    program = (
+        "import sys, os, atomiton_runtime.cli.app as app, atomiton_runtime.runtime\n"
+        "if os.geteuid() == 0: os.setresuid(54321, 54321, 54321)\n"
+        "sys.exit(app.run_command(['--flows', 'locked', 'check']))"
+    )
+    (place / "data").mkdir(mode=0o777)
+    (place / "data").chmod(0o777)
+    for folder in (place, *place.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    locked.chmod(0)
+    done = subprocess.run(
+        [*command()[:1], "-c", program],
+        cwd=place,
+        env=environment(place),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    locked.chmod(0o700)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "error[CLI-014]: the folder" in done.stderr
+    assert "Permission denied\n  hint: " in done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the rights of POSIX")
 def test_nobody_at_home(place: Path) -> None:
     """Without HOME, and as a user nobody knows, the error says what to set."""
