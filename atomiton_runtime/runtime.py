@@ -347,5 +347,8 @@ def _interrupted(run_id: RunId, seq: int) -> RunEvent:
         seq=seq,
         at=SystemClock().now(),
         duration_s=0.0,
-        error=ErrorInfo("RUN-010", "the process that executed the run died before the run had ended"),
+        error=ErrorInfo(
+            "RUN-010",
+            "the end of this run was never kept: its process died, or the store could not be written",
+        ),
     )

@@ -244,7 +244,13 @@ class Conductor(GuardedActor[ConductorMessage]):
 
     def _answer_for(self, run_id: RunId, effect: Execute, error: Exception) -> None:
         """Answer for an attempt that no node execution could be given to."""
-        failed = Failed(ErrorInfo("RUN-014", f"the attempt could not be started: {error}"))
+        failed = Failed(
+            ErrorInfo(
+                "RUN-014",
+                f"the attempt could not be started: {error}",
+                hint="the system has no thread or memory left: end other programs, or raise the limits (`ulimit -a`)",
+            )
+        )
         answer = Answer(effect.node, effect.attempt, failed, 0.0)
         self.address.tell(NodeAnswered(run_id=run_id, worker=None, answer=answer))
 

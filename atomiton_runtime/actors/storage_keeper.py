@@ -20,7 +20,7 @@ from atomiton_runtime.actors.messages import (
 )
 from atomiton_runtime.errors import ErrorInfo, StorageError
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.run.events import RunEvent, is_final
+from atomiton_runtime.run.events import RunEvent, RunFailed, RunSucceeded, is_final
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.storage.engine import StorageEngine
 from atomiton_runtime.storage.retention import Housekeeping
@@ -160,8 +160,8 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         for event in events:
             if event.run_id not in ended:
                 self._book.broken.setdefault(event.run_id, []).append(event)
-        # A run that ended has nobody who waits for its disk: its end is told, though it could not be kept.
-        untold = [event for event in events if event.run_id in ended]
+        # A run that ended has nobody who waits for its disk: its end is told, but as what it is: not kept.
+        untold = [_unkept(event, error) for event in events if event.run_id in ended]
         self._bus.tell(Publish(facts=(NoticeRaised(level="error", error=error), *untold)))
         for order, message in orders:
             message.cancel.cancel()
@@ -180,6 +180,15 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
             events, orders = book.pending, book.orders
             book.pending, book.orders = [], []
             self._give_up(events, orders, ErrorInfo("RUN-012", f"the store failed: {error!r}"))
+
+
+def _unkept(event: RunEvent, error: ErrorInfo) -> RunEvent:
+    """Return the event; in the place of a success, that its run failed because nothing of it could be kept."""
+    if not isinstance(event, RunSucceeded):
+        return event
+    return RunFailed(
+        run_id=event.run_id, seq=event.seq, at=event.at, duration_s=event.duration_s, error=error
+    )
 
 
 def recover(

@@ -144,14 +144,16 @@ def _record(nodes: dict[NodeId, NodeDocument], event: RunEvent) -> None:
             node = nodes.setdefault(event.node, NodeDocument())
             node.status, node.duration_s, node.error = "failed", event.duration_s, event.error
         case ev.NodeSkipped():
-            nodes.setdefault(event.node, NodeDocument()).status = "skipped"
+            node = nodes.setdefault(event.node, NodeDocument())
+            # Its condition was looked at in an attempt, which is not one that was made.
+            node.status, node.attempts = "skipped", 0
         case ev.NodeCancelled():
             node = nodes.setdefault(event.node, NodeDocument())
             node.status = "cancelled"
             if event.attempt:
                 node.duration_s = event.duration_s
         case _:
-            pass
+            return
 
 
 def _instant(at: datetime) -> str:

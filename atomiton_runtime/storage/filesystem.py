@@ -174,7 +174,7 @@ class FilesystemEngine(StorageEngine):
                 raise StorageError(
                     "STORE-007",
                     f"cannot {verb} {self._root}: another process has kept it locked for too long",
-                    hint="find the other process with `atomiton doctor`, end it, or wait",
+                    hint="another program may have the store open; end it, or wait",
                 ) from exc
             except NotImplementedError as exc:
                 raise StorageError(

@@ -40,7 +40,7 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
         return StorageError(
             "STORE-007",
             f"cannot {verb} {path}: another process has kept it locked for too long",
-            hint="find the other process with `atomiton doctor`, end it, or wait",
+            hint="another program may have the store open; end it, or wait",
         )
     if kind == sqlite3.SQLITE_CANTOPEN:
         return _cannot_open(code, path)
@@ -49,7 +49,7 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
         return disk_error(code, verb, path, errno.ENOSPC)
     if kind in _ERRNO:
         return disk_error(code, verb, path, _ERRNO[kind])
-    return StorageError(code, f"cannot {verb} {path}: {error}", hint="see `atomiton doctor`")
+    return StorageError(code, f"cannot {verb} {path}: {error}", hint="see whether its disk is in order")
 
 
 def _is_full(path: Path) -> bool:
@@ -67,6 +67,8 @@ def _cannot_open(code: str, path: Path) -> StorageError:
         with path.open("r+b" if existed else "xb"):
             if not existed:
                 path.unlink()
-            return StorageError(code, f"cannot open {path}", hint="see `atomiton doctor`")
+            return StorageError(
+                code, f"cannot open {path}", hint="see whether the folder can be read and written"
+            )
     except OSError as exc:
         return disk_error(code, "open", path, exc.errno)

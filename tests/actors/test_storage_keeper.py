@@ -153,6 +153,18 @@ def test_the_end_of_a_run_is_told_even_when_it_cannot_be_kept(desk: Desk) -> Non
     assert desk.book.broken == {}
 
 
+def test_a_success_that_could_not_be_kept_is_told_as_a_failure(desk: Desk) -> None:
+    """Nobody is told of a success that the next look at the store would not find."""
+    desk.engine.failure = FULL
+    success = ev.RunSucceeded(run_id=RUN_ID, seq=2, at=MIDNIGHT, duration_s=1.5)
+    desk.give(FIRST, STARTED, success)
+    desk.flush()
+    told = desk.bus.all_so_far()[-1]
+    assert isinstance(told, Publish)
+    failed = ev.RunFailed(run_id=RUN_ID, seq=2, at=MIDNIGHT, duration_s=1.5, error=FULL.info())
+    assert told.facts[1:] == (FIRST, STARTED, failed)
+
+
 def test_a_fault_while_keeping_is_a_store_that_failed(desk: Desk) -> None:
     """Memory that runs out inside the engine ends the runs of the group, and the keeper goes on."""
     desk.engine.failure = MemoryError()

@@ -1,5 +1,6 @@
 """A disk that refuses, a file that is damaged: the store says so, stays as it was and is usable afterwards."""
 
+import errno
 import os
 import resource
 import shutil
@@ -511,3 +512,34 @@ def test_half_a_schema_is_rolled_back(tmp_path: Path, monkeypatch: pytest.Monkey
 
     assert caught.value.code == "STORE-001"
     engine.close()
+
+
+def sqlite_says(kind: int) -> sqlite3.OperationalError:
+    """Return an error of SQLite of this kind."""
+    error = sqlite3.OperationalError("no")
+    error.sqlite_errorcode = kind
+    return error
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [("/proc", errno.ENOSPC), ("/nowhere/at/all", errno.EIO)],  # /proc has no room, and says so
+)
+def test_a_failing_write_is_a_full_disk_where_there_is_no_room(folder: str, reason: int) -> None:
+    """SQLite calls it an input/output error when its shared memory cannot grow; what is meant is told."""
+    told = explained(sqlite_says(sqlite3.SQLITE_IOERR), "STORE-002", "write", Path(folder, "runs.sqlite3"))
+    assert told.code == "STORE-002"
+    assert os.strerror(reason).lower() in told.message.lower()
+
+
+def test_a_refusal_without_a_reason_leaves_no_file(tmp_path: Path) -> None:
+    """What SQLite would not open, the system would: it is said without a reason, and nothing is made."""
+    told = explained(sqlite_says(sqlite3.SQLITE_CANTOPEN), "STORE-001", "open", tmp_path / "runs.sqlite3")
+    assert told.code == "STORE-001"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_with_a_reason_names_it() -> None:
+    """What SQLite keeps to itself is asked of the system."""
+    told = explained(sqlite_says(sqlite3.SQLITE_CANTOPEN), "STORE-001", "open", Path("/nowhere/runs.sqlite3"))
+    assert os.strerror(errno.ENOENT).lower() in told.message.lower()
