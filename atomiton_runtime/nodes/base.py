@@ -84,6 +84,10 @@ _token_lock = threading.Lock()
 """Of all tokens together: it is held for a few instructions, and seldom."""
 
 
+def _nowhere(text: str) -> None:
+    del text
+
+
 class NodeContext(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt may know besides its parameters."""
 
@@ -95,6 +99,9 @@ class NodeContext(msgspec.Struct, frozen=True, kw_only=True):
     cancel: CancelToken
     has_input: bool = False
     """Whether the node has an `input` key; without one `input` is None."""
+    log: Callable[[str], None] = _nowhere
+    """Says something to who watches the run: one or more whole lines of text, kept in the run's log up to a limit.
+    Returns at once; may be called from every thread while `execute` runs."""
 
 
 class Port(msgspec.Struct, frozen=True):
