@@ -10,6 +10,7 @@ CODES: dict[str, str] = {
     "PARAM-007": "A node's parameters do not fit together: one is missing, or one is not used.",
     "NODE-001": "A node type cannot be loaded, or its declaration is incomplete.",
     "NODE-002": "Two node types have the same name.",
+    "NODE-003": "The folder of node types beside the flows cannot be read.",
     "NODE-010": "An attempt took longer than the node's `timeout`.",
     "NODE-011": "A node type failed in a way that it should not: a mistake in its code.",
     "NODE-012": "A node type that a flow was loaded with is not there any more.",
