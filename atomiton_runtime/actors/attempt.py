@@ -54,6 +54,8 @@ def _execute(order: ExecuteNode, node: Node, catalogue: NodeCatalogue, large_val
         folder=_folder(order.flow.folder),
         cancel=order.cancel,
         has_input=node.input is not None,
+        flow_path=order.flow.path,
+        code_lines=node.code_lines,
     )
     outputs = catalogued.node_type.execute(catalogued.prepare(rendered), context)
     order.cancel.raise_if_cancelled()

@@ -5,9 +5,10 @@ from typing import Literal, Protocol
 
 import msgspec
 
-ParameterKind = Literal["value", "expression", "key"]
+ParameterKind = Literal["value", "expression", "key", "code"]
 """`value`: every text in it is a template. `expression`: a bare expression, compiled at loading. `key`: the same,
-but a bare name (other than those of an item) means the key of that name in each item, and is no unknown name."""
+but a bare name (other than those of an item) means the key of that name in each item, and is no unknown name. `code`: a
+text in another language, taken verbatim, never a template."""
 
 
 COMMON_KEYS: frozenset[str] = frozenset(
@@ -35,6 +36,8 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     path: tuple[str | int, ...] = ()
     """Where below the node's table, e.g. `("values", "limit")`; empty: the node itself."""
     hint: str | None = None
+    within: tuple[int, int] | None = None
+    """Line and column, from 1, within the text at the end of `path`."""
 
 
 class NodeTypeInfo(Protocol):

@@ -1,11 +1,13 @@
 """Reads the `[nodes]` of a flow or body: the common keys of each node, its parameters and its body."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from atomiton_runtime.flow.catalogue import Catalogue, NodeTypeInfo
+from atomiton_runtime.flow.code_lines import CodeLines
 from atomiton_runtime.flow.common_keys import READERS
+from atomiton_runtime.flow.expressions import Templated
 from atomiton_runtime.flow.findings import Findings, KeyPath
 from atomiton_runtime.flow.graph import build_graph, find_cycles
 from atomiton_runtime.flow.inputs import Siblings, read_after, read_input
@@ -29,11 +31,13 @@ class Nodes:
         catalogue: Catalogue,
         variables: frozenset[str],
         lines: Mapping[KeyPath, int],
+        code_lines: CodeLines,
         findings: Findings,
     ) -> None:
         self._catalogue = catalogue
         self._variables = variables
         self._lines = lines
+        self._code_lines = code_lines
         self._findings = findings
         self._types: dict[str, NodeTypeInfo | None] = {}
         self._count = 0
@@ -134,8 +138,18 @@ class Nodes:
             type=cast(str, written.get("type")),
             parameters=parameters,
             line=self._lines.get(path, 1),
+            code_lines=self._lines_of_code(parameters, node_type, path),
             **common,  # pyright: ignore[reportArgumentType]  # each reader stores its field's type
         )
+
+    def _lines_of_code(
+        self, parameters: Mapping[str, Templated], node_type: NodeTypeInfo | None, path: KeyPath
+    ) -> dict[str, Sequence[int]]:
+        return {
+            name: self._code_lines.of((*path, name), value)
+            for name, value in parameters.items()
+            if node_type is not None and node_type.parameters[name].kind == "code" and isinstance(value, str)
+        }
 
     def _report_type(self, written: Mapping[str, object], path: KeyPath) -> None:
         name = written.get("type")

@@ -82,9 +82,11 @@ def _read_parameter(
     value: object, info: ParameterInfo, surroundings: Surroundings, path: KeyPath, findings: Findings
 ) -> Templated:
     place = (*path, info.name)
+    if info.kind == "code" and isinstance(value, str):
+        return value
     if info.kind == "key" and isinstance(value, str) and _names_a_key(value):
         return compile_expression(value)
-    if info.kind != "value" and isinstance(value, str):
+    if info.kind in ("expression", "key") and isinstance(value, str):
         return read_expression(value, surroundings.variables, OF_ITEMS, place, findings)
     return _read_value(value, surroundings, place, findings)
 
@@ -112,7 +114,10 @@ def _report_complaints(
     }
     for complaint in node_type.check(shown):
         if complaint.path or not incomplete:
-            findings.add(complaint.code, complaint.message, (*path, *complaint.path), hint=complaint.hint)
+            place = (*path, *complaint.path)
+            findings.add(
+                complaint.code, complaint.message, place, hint=complaint.hint, within=complaint.within
+            )
 
 
 def _names_a_key(text: str) -> bool:

@@ -99,6 +99,10 @@ class NodeContext(msgspec.Struct, frozen=True, kw_only=True):
     cancel: CancelToken
     has_input: bool = False
     """Whether the node has an `input` key; without one `input` is None."""
+    flow_path: str = ""
+    """The flow's file; empty: there is none."""
+    code_lines: Mapping[str, Sequence[int]] = {}
+    """Parameter that is taken verbatim -> the line of the flow's file of each line of its text, counted from 1."""
     log: Callable[[str], None] = _nowhere
     """Says something to who watches the run: one or more whole lines of text, kept in the run's log up to a limit.
     Returns at once; may be called from every thread while `execute` runs."""

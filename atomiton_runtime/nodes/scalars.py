@@ -20,6 +20,9 @@ class Size(int):
 IS_KEY = {"kind": "key"}
 """`Meta(extra=IS_KEY)` beside an Expression: a bare name is the key of that name in each item."""
 
+IS_CODE = {"kind": "code"}
+"""`Meta(extra=IS_CODE)` beside a text: it is code of another language and taken verbatim, never a template."""
+
 WORDS: dict[type, str] = {
     Expression: "an expression",
     Duration: 'a duration, such as 30 or "1h30m"',
