@@ -137,7 +137,8 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 class NodeType(abc.ABC):
     """A node type. Its docstring's first line is its summary in the documentation.
 
-    Instances hold no state: one instance serves all attempts, in many threads at once.
+    Instances hold no state of attempts: one instance serves all of them, in many threads at once. What makes later
+    ones faster (connections, processes) they may keep until `close`.
     """
 
     name: ClassVar[str]
@@ -171,6 +172,9 @@ class NodeType(abc.ABC):
         """
         del parameters
         return ()
+
+    def close(self) -> None:  # noqa: B027  # most types keep nothing
+        """Let go of what is kept between attempts; called once no attempt is going on, when the runtime stops."""
 
     @abc.abstractmethod
     def execute(self, parameters: Any, context: NodeContext) -> dict[str, Value]:

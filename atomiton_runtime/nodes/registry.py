@@ -1,5 +1,6 @@
 """Finds node types by name: the built-in ones, those beside the flows, and those of installed packages."""
 
+import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from atomiton_runtime.nodes.plugin_folder import PluginFolder
+
+log = logging.getLogger(__name__)
 
 BUILT_IN: Mapping[str, str] = {
     "edit-fields": "edit_fields:EditFields",
@@ -70,6 +73,10 @@ class NodeCatalogue:
             self._beside()
             return self.generation
 
+    def is_fixed(self, name: str) -> bool:
+        """Return whether the type of this name never changes while the process lives: whether it is built in."""
+        return name in BUILT_IN
+
     def find(self, name: str) -> CataloguedType | None:
         """Return the node type of this name, or None."""
         found = self._built_in.get(name)
@@ -93,6 +100,17 @@ class NodeCatalogue:
         """Return all node types, sorted by name."""
         found = (self.find(name) for name in self.names())
         return tuple(each for each in found if each is not None)
+
+    def close(self) -> None:
+        """Let the types in use let go of what they keep between attempts; none of them may fail the others."""
+        with self._lock:
+            beside = self._folder.types if self._folder else {}
+            used = (*self._built_in.values(), *beside.values(), *self._installed.values())
+        for each in used:
+            try:
+                each.node_type.close()
+            except Exception:
+                log.exception("the node type %s could not be closed", each.name)
 
     def _load_built_in(self, name: str) -> CataloguedType:
         module, _, class_name = BUILT_IN[name].partition(":")

@@ -158,3 +158,53 @@ def test_looking_up_a_built_in_type_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_a_closed_catalogue_closes_the_types_in_use(tmp_path: Path) -> None:
+    """Each type that was used lets go of what it keeps; one that fails at it keeps no other from it."""
+    (tmp_path / "nodes").mkdir()
+    for name, rest in (("aa", "raise RuntimeError('no')"), ("bb", "open(CLOSED, 'w').close()")):
+        text = (
+            CLOSING.replace("NAME", name)
+            .replace("REST", rest)
+            .replace("CLOSED", repr(str(tmp_path / "closed")))
+        )
+        (tmp_path / "nodes" / f"{name}.py").write_text(text)
+    catalogue = NodeCatalogue(tmp_path)
+    found = [catalogue.find(name) for name in ("aa", "bb", "transform")]
+
+    catalogue.close()
+
+    assert None not in found, catalogue.problems
+    assert (tmp_path / "closed").exists()
+
+
+CLOSING = '''"""Is a node type that keeps something."""
+from typing import Any, ClassVar
+
+import msgspec
+
+from atomiton_runtime.nodes.base import Example, NodeContext, NodeType, Port
+from atomiton_runtime.values import Value
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Takes nothing."""
+
+
+class Closing(NodeType):
+    """Keeps something."""
+
+    name = "NAME"
+    ports = (Port("result", "Nothing."),)
+    Parameters = Nothing
+    examples: ClassVar[tuple[Example, ...]] = (Example(title="Nothing", toml="", outputs={"result": None}),)
+
+    def close(self) -> None:
+        """Let go of it."""
+        REST
+
+    def execute(self, parameters: Any, context: NodeContext) -> dict[str, Value]:
+        """Do nothing."""
+        return {"result": None}
+'''
