@@ -40,4 +40,13 @@ CODES: dict[str, str] = {
     "SHELL-004": "A command was ended by a signal.",
     "SHELL-005": "The folder in which a command should run does not exist.",
     "SHELL-006": "A process of a command is still alive after it was killed.",
+    "IMAGE-001": "A file is no image of a format that is read.",
+    "IMAGE-002": "An image cannot be decoded: its file is cut off or broken.",
+    "IMAGE-003": "An image has, or would get, more pixels than can be worked on.",
+    "IMAGE-004": "The part to crop is not all within the image.",
+    "IMAGE-005": "A format cannot hold an image.",
+    "IMAGE-006": "Two images would be written to the same file.",
+    "IMAGE-007": "There are fewer images than the operation needs.",
+    "IMAGE-008": "An image has pixels of a kind that cannot be worked on.",
+    "IMAGE-009": "The text of a watermark cannot be drawn.",
 }

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 BUILT_IN: Mapping[str, str] = {
     "edit-fields": "edit_fields:EditFields",
     "file-system": "file_system:FileSystem",
+    "image": "image:Image",
     "shell-command": "shell_command:ShellCommand",
     "transform": "transform:Transform",
 }
