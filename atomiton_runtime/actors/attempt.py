@@ -54,6 +54,7 @@ def _execute(order: ExecuteNode, node: Node, catalogue: NodeCatalogue, large_val
         folder=_folder(order.flow.folder),
         cancel=order.cancel,
         has_input=node.input is not None,
+        timeout_s=node.timeout_s,
         flow_path=order.flow.path,
         code_lines=node.code_lines,
     )

@@ -35,10 +35,11 @@ from atomiton_runtime.actors.messages import (
     LookAgain,
     Publish,
     ShelfMessage,
+    TypesChanged,
 )
 from atomiton_runtime.actors.shelved import Loaded, Shelved, entry, settle, with_content, without_content
+from atomiton_runtime.actors.types_beside import ChangingCatalogue, type_notices
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
-from atomiton_runtime.flow.catalogue import Catalogue
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.loader import load_flow
 from atomiton_runtime.flow.lookup import did_you_mean
@@ -59,14 +60,21 @@ class ShelfBook:
     def __init__(self) -> None:
         self.shelved: dict[str, Shelved] = {}
         """Absolute path -> what is known of that file."""
+        self.announced: dict[str, tuple[Problem, ...]] = {}
+        """Path of a flow file -> the problems that were published last; empty: that it is loaded."""
+        self.types = 0
+        """The generation of the node types that the flows were checked with last."""
+        self.type_problems: tuple[Problem, ...] = ()
+        """What was wrong with node types when that was published last."""
 
 
 class FlowShelf(GuardedActor[ShelfMessage]):
     """Holds the last valid version of each flow.
 
     Owns: what is known of each flow file. Receives: `GetFlow` and `ListFlows` (asked by clients), `FileSettled`,
-    `FileUnreadable` and `FileGone` (from the watcher). Sends: `FlowSaved` to the conductor, `LookAgain` to the
-    watcher, notices to the bus. Rank: SHELF. When it dies its successor has the same book and mailbox.
+    `FileUnreadable`, `FileGone` and `TypesChanged` (from the watcher). Sends: `FlowSaved` to the conductor,
+    `LookAgain` to the watcher, notices to the bus. Rank: SHELF. When it dies its successor has the same book and
+    mailbox.
 
     Files are read when they are asked for and have changed since, so that without a watcher nothing is stale.
     That a file was *saved* is the watcher's word alone: what was loaded because somebody asked is told all the
@@ -79,7 +87,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         supervisor: Callable[[object], None],
         *,
         folder: Path,
-        catalogue: Catalogue,
+        catalogue: ChangingCatalogue,
         conductor: Address,
         bus: Address,
         watcher: Address | None,
@@ -91,14 +99,22 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         self._conductor = conductor
         self._bus = bus
         self._watcher = watcher
+        self._book = book
         self._shelved = book.shelved
+
+    def begin(self) -> None:
+        """Where somebody watches: look at the node types, before the first of them is needed."""
+        if self._watcher is not None:
+            self.address.tell(TypesChanged())
 
     def receive(self, message: ShelfMessage) -> Flow | tuple[FlowEntry, ...] | None:
         """Handle one message."""
         match message:
             case GetFlow(ref=ref):
+                self._catalogue.refresh()
                 return self._flow(ref)
             case ListFlows():
+                self._catalogue.refresh()
                 return self._entries()
             case FileSettled():
                 self._settle(message)
@@ -106,6 +122,8 @@ class FlowShelf(GuardedActor[ShelfMessage]):
                 self._shelve_unreadable(path, error)
             case FileGone(path=path):
                 self._remove(path)
+            case TypesChanged():
+                self._check_types()
             case _:
                 assert_never(message)
         return None
@@ -169,7 +187,8 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         """Return what is known of a file, after reading it if it has changed; None if there is none."""
         known = self._shelved.get(path)
         signature = file_signature(path)
-        if known is not None and signature is not None and known.signature == signature:
+        unchanged = signature is not None and known is not None and known.signature == signature
+        if known is not None and unchanged and not self._is_outdated(known):
             return known
         match _patient_look(path):
             case Content() as look:
@@ -193,10 +212,18 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         return None
 
     def _loaded(self, shelved: Shelved, content: Content) -> Shelved:
-        if shelved.hash == content.hash:
+        if shelved.hash == content.hash and not self._is_outdated(shelved):
             return msgspec.structs.replace(shelved, signature=content.signature)
+        types = self._catalogue.generation
         loaded = self._load(content.data, shelved.path)
-        return with_content(shelved, loaded, content.hash, content.signature)
+        return with_content(shelved, loaded, content.hash, content.signature, types=types)
+
+    def _is_outdated(self, shelved: Shelved) -> bool:
+        """Return whether node types that the flow uses, or lacks, may have changed since it was loaded."""
+        if shelved.types == self._catalogue.generation:
+            return False
+        flow = shelved.flow
+        return bool(shelved.problems) or flow is None or not _uses_only(flow, self._catalogue.is_fixed)
 
     def _load(self, data: bytes, path: str) -> Loaded:
         try:
@@ -233,7 +260,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
                 self._publish(_broken(now))
             case "loaded" | "saved":
                 assert now.flow is not None
-                self._publish(FlowLoaded(flow=now.flow.id, path=now.path, hash=content_hash))
+                self._publish(_loaded(now))
                 if saving == "saved":
                     self._conductor.tell(FlowSaved(flow=now.flow))
             case _:
@@ -250,7 +277,31 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         if known is not None:
             self._publish(FlowRemoved(flow=known.id, path=path))
 
+    def _check_types(self) -> None:
+        """Say what is wrong with node types now, and check again the flows that use them."""
+        self._catalogue.names()  # also those that no flow uses: what is wrong with one is said before it is needed
+        generation, problems = self._catalogue.generation, self._catalogue.problems
+        if generation == self._book.types and problems == self._book.type_problems:
+            return
+        for notice in type_notices(self._book.type_problems, problems):
+            self._publish(notice)
+        self._book.type_problems = problems
+        for path, announced in tuple(self._book.announced.items()):
+            now = self._refreshed(path)
+            if now is not None and now.problems != announced:
+                self._publish(_broken(now) if now.problems else _loaded(now))
+        self._book.types = generation
+
     def _publish(self, notice: Notice) -> None:
+        match notice:
+            case FlowLoaded(path=path):
+                self._book.announced[path] = ()
+            case FlowBroken(path=path, problems=problems):
+                self._book.announced[path] = problems
+            case FlowRemoved(path=path):
+                self._book.announced.pop(path, None)
+            case _:
+                pass
         self._bus.tell(Publish(facts=(notice,)))
 
 
@@ -273,6 +324,14 @@ def _patient_look(path: str) -> Look:
         if not isinstance(look, Changing):
             return look
     return Changing()
+
+
+def _uses_only(flow: Flow, is_fixed: Callable[[str], bool]) -> bool:
+    return all(is_fixed(node.type) for node in flow.nodes)
+
+
+def _loaded(shelved: Shelved) -> FlowLoaded:
+    return FlowLoaded(flow=shelved.id, path=shelved.path, hash=shelved.hash or "")
 
 
 def _broken(shelved: Shelved) -> FlowBroken:

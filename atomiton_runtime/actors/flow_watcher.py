@@ -19,7 +19,14 @@ from atomiton_runtime.actors.flow_files import (
     look_at,
     writable_by_others,
 )
-from atomiton_runtime.actors.messages import Hint, LookAgain, Raise, TimeIsUp, WatcherMessage
+from atomiton_runtime.actors.messages import (
+    Hint,
+    LookAgain,
+    Raise,
+    TimeIsUp,
+    TypesChanged,
+    WatcherMessage,
+)
 from atomiton_runtime.actors.settling import (
     Patience,
     Restless,
@@ -32,6 +39,7 @@ from atomiton_runtime.actors.settling import (
     settled,
 )
 from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.nodes.registry import FOLDER_NAME as TYPES_FOLDER
 from atomiton_runtime.run.notices import NoticeRaised
 
 if TYPE_CHECKING:
@@ -56,6 +64,8 @@ class WatcherBook:
         """The folder as it was there last."""
         self.lost = False
         """True: the folder is not there, and its user knows."""
+        self.types = False
+        """True: there was a folder of node types at the last rescan."""
         self.scanned = False
         """True: the first scan is done; from here on, what changes was changed by somebody."""
         self.noticed: frozenset[str] = frozenset()
@@ -63,12 +73,12 @@ class WatcherBook:
 
 
 class FlowWatcher(GuardedActor[WatcherMessage]):
-    """Tells the shelf what the flow files hold, once they have rested.
+    """Tells the shelf what the flow files hold, once they have rested, and when node types beside them change.
 
     Owns: what was seen of each file, the observer and its threads. Receives: `Hint` (from the observer's thread),
-    `LookAgain`, `TimeIsUp`. Sends: `FileSettled`, `FileUnreadable` and `FileGone` to the shelf, `Raise` to the
-    supervisor. Rank: WATCHER. When it dies its successor has the same book, arms a new observer, and its rescan
-    finds what happened meanwhile.
+    `LookAgain`, `TimeIsUp`. Sends: `FileSettled`, `FileUnreadable`, `FileGone` and `TypesChanged` to the shelf,
+    `Raise` to the supervisor. Rank: WATCHER. When it dies its successor has the same book, arms a new observer, and
+    its rescan finds what happened meanwhile.
     """
 
     def __init__(
@@ -87,6 +97,7 @@ class FlowWatcher(GuardedActor[WatcherMessage]):
         from atomiton_runtime.actors.observing import Hints
 
         self._folder = Path(os.path.abspath(folder))  # noqa: PTH100  # one spelling, and links stay links
+        self._types_folder = self._folder / TYPES_FOLDER
         self._shelf = shelf
         self._patience = Patience(quiet_s)
         self._rescan_s = rescan_s
@@ -138,6 +149,7 @@ class FlowWatcher(GuardedActor[WatcherMessage]):
         now = time.monotonic()
         due, waiting = settled(self._book.restless, now, self._patience)
         self._book.restless = waiting
+        due = self._without_types(due)
         if str(self._folder) in due:
             # It was deleted. Another one in its place may have the very same inode, but it is not watched.
             self._disarm()
@@ -147,6 +159,16 @@ class FlowWatcher(GuardedActor[WatcherMessage]):
             self._look_at_all(due)
             if due:
                 self._next_rescan = min(self._next_rescan, now + _AFTERMATH_S)
+
+    def _without_types(self, due: tuple[str, ...]) -> tuple[str, ...]:
+        """Say that node types changed if any of `due` is one, or their folder; return the others."""
+        others = tuple(path for path in due if self._types_folder not in (Path(path), Path(path).parent))
+        if len(others) < len(due):
+            self._shelf.tell(TypesChanged())
+            if self._observer is not None and self._observer.types != folder_identity(self._types_folder):
+                self._disarm()
+                self._next_rescan = 0.0
+        return others
 
     # -- the folder ----------------------------------------------------------------------------------------
 
@@ -162,6 +184,10 @@ class FlowWatcher(GuardedActor[WatcherMessage]):
         if found != self._book.watched or self._observer is None or not self._observer.alive:
             self._arm(found)
             listing = self._list()
+        has_types = os.path.exists(self._types_folder)  # noqa: PTH110  # a Path raises where it may not look
+        if has_types or self._book.types:
+            self._book.types = has_types
+            self._shelf.tell(TypesChanged())
         self._notice_conditions(listing)
         if self._observer is None:
             self._next_rescan = time.monotonic() + self._polling_s

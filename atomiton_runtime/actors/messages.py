@@ -215,7 +215,11 @@ class FileGone(msgspec.Struct, frozen=True, kw_only=True):
     path: str
 
 
-ShelfMessage: TypeAlias = GetFlow | ListFlows | FileSettled | FileUnreadable | FileGone
+class TypesChanged(msgspec.Struct, frozen=True):
+    """From the watcher, and from a shelf that begins: node types may have changed; what uses them is checked again."""
+
+
+ShelfMessage: TypeAlias = GetFlow | ListFlows | FileSettled | FileUnreadable | FileGone | TypesChanged
 
 # --- FlowWatcher ------------------------------------------------------------------------------------------
 

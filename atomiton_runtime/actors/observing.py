@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from watchdog.events import (
+    DirCreatedEvent,
     DirDeletedEvent,
+    DirMovedEvent,
     FileAttribEvent,
     FileClosedEvent,
     FileCreatedEvent,
@@ -26,8 +28,10 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from atomiton_runtime.actors.flow_files import is_flow_file
+from atomiton_runtime.actors.flow_files import folder_identity, is_flow_file
 from atomiton_runtime.actors.messages import Hint
+from atomiton_runtime.nodes.plugins import is_plugin_file
+from atomiton_runtime.nodes.registry import FOLDER_NAME as TYPES_FOLDER
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +44,12 @@ _EVENTS: list[type[FileSystemEvent]] = [
     FileDeletedEvent,
     FileModifiedEvent,
     FileMovedEvent,
+    DirCreatedEvent,
     DirDeletedEvent,
+    DirMovedEvent,
 ]
+_COMING_FOLDERS = (DirCreatedEvent, DirMovedEvent)
+_IN_TYPES_FOLDER = f"{TYPES_FOLDER}/"
 
 
 class Hints:
@@ -59,8 +67,8 @@ class Hints:
         self._told = False
 
     def add(self, *names: str) -> None:
-        """Add a hint about each flow file among these names; `""` is the folder itself."""
-        paths = tuple(str(self._folder / name) for name in names if not name or is_flow_file(name))
+        """Add a hint about each of these names that matters: flow files, `nodes/*.py`, `nodes`, `""` (the folder)."""
+        paths = tuple(str(self._folder / name) for name in names if _matters(name))
         if not paths:
             return
         with self._lock:
@@ -76,12 +84,20 @@ class Hints:
         return taken
 
 
+def _matters(name: str) -> bool:
+    if name.startswith(_IN_TYPES_FOLDER):
+        return is_plugin_file(name.removeprefix(_IN_TYPES_FOLDER))
+    return name in ("", TYPES_FOLDER) or is_flow_file(name)
+
+
 class _Handler(FileSystemEventHandler):
     """Only adds hints, and never raises."""
 
-    def __init__(self, folder: str, hints: Hints) -> None:
+    def __init__(self, folder: str, hints: Hints, below: str = "") -> None:
+        """Add hints about what is in `folder`, whose own name below the flows folder is `below`."""
         self._folder = folder
         self._hints = hints
+        self._below = below
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Add a hint about both ends of a move, and about the one path of every other event."""
@@ -92,11 +108,16 @@ class _Handler(FileSystemEventHandler):
 
     def _names(self, event: FileSystemEvent) -> list[str]:
         paths = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if path]
-        return ["" if path == self._folder else Path(path).name for path in paths]
+        names = [self._below if path == self._folder else self._name(path) for path in paths]
+        return [name for name in names if not isinstance(event, _COMING_FOLDERS) or name == TYPES_FOLDER]
+
+    def _name(self, path: str) -> str:
+        name = Path(path).name
+        return f"{self._below}/{name}" if self._below else name
 
 
 class FolderObserver:
-    """Watches one folder, without its subfolders, until it is stopped."""
+    """Watches one folder, and the folder of node types in it if there is one, until it is stopped."""
 
     def __init__(self, folder: Path, hints: Hints) -> None:
         """Begin to watch.
@@ -113,11 +134,19 @@ class FolderObserver:
         try:
             self._observer.schedule(_Handler(real, hints), real, event_filter=_EVENTS)
             self._observer.start()
+            self._watch_types(folder / TYPES_FOLDER, hints)
         except BaseException as error:
             self.stop()  # it has started a thread and opened files in any case
             if isinstance(error, RuntimeError):
                 raise OSError(str(error)) from error
             raise
+
+    def _watch_types(self, folder: Path, hints: Hints) -> None:
+        self.types = folder_identity(folder)
+        """The folder of node types that is watched; None: there is none, or it may not be read."""
+        if self.types is not None:
+            real = os.path.realpath(folder)
+            self._observer.schedule(_Handler(real, hints, TYPES_FOLDER), real, event_filter=_EVENTS)
 
     @property
     def alive(self) -> bool:

@@ -28,6 +28,8 @@ class Shelved(msgspec.Struct, frozen=True, kw_only=True):
     flow: Flow | None = None
     """The last valid version."""
     problems: tuple[Problem, ...] = ()
+    types: int = 0
+    """The generation of the node types that it was checked with."""
     settled: str | None = None
     """Hash of the content that the watcher told last; None: it told none yet, so a saving is not known."""
     saved: str | None = None
@@ -51,13 +53,14 @@ def flow_id(path: str) -> FlowId:
     return FlowId(Path(path).stem)
 
 
-def with_content(shelved: Shelved, loaded: Loaded, content_hash: str, signature: Signature | None) -> Shelved:
+def with_content(
+    shelved: Shelved, loaded: Loaded, content_hash: str, signature: Signature | None, *, types: int = 0
+) -> Shelved:
     """Return what is known of a file once its present content has been loaded; the last valid flow stays."""
+    seen = msgspec.structs.replace(shelved, signature=signature, hash=content_hash, types=types)
     if isinstance(loaded, Flow):
-        return msgspec.structs.replace(
-            shelved, signature=signature, hash=content_hash, flow=loaded, problems=()
-        )
-    return msgspec.structs.replace(shelved, signature=signature, hash=content_hash, problems=loaded)
+        return msgspec.structs.replace(seen, flow=loaded, problems=())
+    return msgspec.structs.replace(seen, problems=loaded)
 
 
 def without_content(shelved: Shelved, error: ErrorInfo, signature: Signature | None) -> Shelved:

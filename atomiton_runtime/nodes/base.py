@@ -99,6 +99,8 @@ class NodeContext(msgspec.Struct, frozen=True, kw_only=True):
     cancel: CancelToken
     has_input: bool = False
     """Whether the node has an `input` key; without one `input` is None."""
+    timeout_s: float | None = None
+    """The node's `timeout`, which the runtime keeps by `cancel`; with one, a node type sets no limits of its own."""
     flow_path: str = ""
     """The flow's file; empty: there is none."""
     code_lines: Mapping[str, Sequence[int]] = {}
@@ -113,6 +115,16 @@ class Port(msgspec.Struct, frozen=True):
 
     name: str
     description: str
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a web server answers in an example."""
+
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    body: str = ""
+    to: str | None = None
+    """What the body of the request must be; None: it is not looked at."""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +142,8 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     """Port -> expected value; ports left out are not compared. None: see `error`."""
     files_after: Mapping[str, str] = {}
     """Relative path -> expected content after the execution."""
+    replies: Mapping[str, Reply] = {}
+    """`METHOD URL` (http only) -> what is answered to it, by a server that the test puts in the web's place."""
     error: str | None = None
     """The code the execution (or the check of the parameters) must fail with."""
 

@@ -157,6 +157,15 @@ def _size_text(size: int) -> str:
     return str(int(size))
 
 
+def _reply_lines(example: Example) -> Iterator[str]:
+    for request, reply in example.replies.items():
+        sent = f" with the body `{reply.to}`" if reply.to is not None else ""
+        location = reply.headers.get("location")
+        leads = f" and leads to `{location}`" if location else ""
+        said = f": `{reply.body}`" if reply.body else ""
+        yield f"- `{request}`{sent} answers {reply.status}{leads}{said}"
+
+
 def _example_lines(type_name: str, example: Example) -> Iterator[str]:
     yield f"{example.title}:"
     yield ""
@@ -166,6 +175,7 @@ def _example_lines(type_name: str, example: Example) -> Iterator[str]:
     yield ""
     if example.input is not None:
         yield f"- input: `{encode(example.input).decode()}`"
+    yield from _reply_lines(example)
     for port, value in (example.outputs or {}).items():
         yield f"- `{port}`: `{encode(value).decode()}`"
     for path, content in example.files_after.items():

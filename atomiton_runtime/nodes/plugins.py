@@ -102,20 +102,33 @@ def read_plugin(path: Path) -> bytes:
         PluginBroken: it is no file, too large, or cannot be read.
     """
     try:
-        handle = os.open(path, _OPEN_FLAGS)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise file_fault("it is no file", hint="a node type is one Python file in this folder")
-            source = file.read(FILE_LIMIT_BYTES + 1)
+        source = _read_regular(path)
     except IsADirectoryError as error:
         hint = "a node type is one Python file; for several, make a package: docs/custom-nodes.md"
         raise file_fault("it is a folder", hint=hint) from error
     except OSError as error:
         hint = "allow yourself to read it" if isinstance(error, PermissionError) else "repair or remove it"
         raise file_fault(f"it cannot be read: {error.strerror}", hint=hint) from error
+    if source is None:
+        raise file_fault("it is no file", hint="a node type is one Python file in this folder")
     if len(source) > FILE_LIMIT_BYTES:
         raise file_fault("it is larger than 1 MiB", hint="put data into files of their own, beside the class")
     return source
+
+
+def _read_regular(path: Path) -> bytes | None:
+    """Return the content up to the limit and one byte more; None of what is no file. A pipe is not waited for."""
+    handle = os.open(path, _OPEN_FLAGS)
+    try:
+        kind = os.fstat(handle).st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError
+        if not stat.S_ISREG(kind):
+            return None
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(FILE_LIMIT_BYTES + 1)
+    finally:
+        os.close(handle)
 
 
 def _loaded(module: ModuleType, path: Path, source: bytes) -> NodeType:

@@ -73,6 +73,14 @@ class ProcessTree:
         """Where to read what the program writes to its standard error."""
         return cast("IO[bytes]", self._process.stderr)
 
+    def is_alone(self) -> bool:
+        """Return whether, besides the program's own children, nothing else of the tree is alive."""
+        if _SUPERVISED:
+            with contextlib.suppress(OSError):
+                children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+                return len(children.read_text().split()) <= 1
+        return sum(1 for _ in _marked(self._mark)) <= (2 if _SUPERVISED else 1)
+
     def end(self) -> None:
         """Ask for the end of the whole tree; returns at once. For any thread, at any time, any number of times."""
         with self._lock:
@@ -116,9 +124,23 @@ class ProcessTree:
 
 
 def start_tree(
-    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], with_input: bool
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    with_input: bool,
+    pass_fds: tuple[int, ...] = (),
 ) -> ProcessTree:
     """Start `command`, whose first entry is the path of a program, in a session of its own.
+
+    On Linux the tree is ended with the *thread* that started it: the system tells of a parent's death by thread.
+
+    Args:
+        command: the program and its arguments.
+        folder: where it runs.
+        environment: of the program, whole.
+        with_input: whether something is to be written to it.
+        pass_fds: descriptors besides the standard streams that it inherits, by the same numbers (not on Windows).
 
     Raises:
         OSError: it cannot be started (on Linux, this may come later: `Ended.error`).
@@ -136,7 +158,7 @@ def start_tree(
             env={**environment, MARK: mark},
             bufsize=0,
             start_new_session=True,
-            pass_fds=(status_end,) if _SUPERVISED else (),
+            pass_fds=(*pass_fds, status_end) if _SUPERVISED else pass_fds,
         )
     except (OSError, ValueError):
         os.close(status)

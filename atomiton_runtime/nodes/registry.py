@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 BUILT_IN: Mapping[str, str] = {
     "edit-fields": "edit_fields:EditFields",
     "file-system": "file_system:FileSystem",
+    "http-request": "http_request:HttpRequest",
     "image": "image:Image",
     "shell-command": "shell_command:ShellCommand",
     "transform": "transform:Transform",
@@ -105,7 +106,7 @@ class NodeCatalogue:
     def close(self) -> None:
         """Let the types in use let go of what they keep between attempts; none of them may fail the others."""
         with self._lock:
-            beside = self._folder.types if self._folder else {}
+            beside: Mapping[str, CataloguedType] = self._folder.types if self._folder else {}
             used = (*self._built_in.values(), *beside.values(), *self._installed.values())
         for each in used:
             try:

@@ -91,15 +91,16 @@ class Tray:
         """Start the runtime, show the icon until `stop`, and stop the runtime."""
         if self._stopping.is_set():
             return
-        self._runtime.start()
-        (self._runtime.places.data / PROCESS_FILE).write_text(self._runtime.process, encoding="utf-8")
         worker = threading.Thread(target=self._work, args=(first_flow,), name="tray", daemon=True)
+        # Before the start, so that what it finds wrong with the folder and the node types is not told to nobody.
+        unsubscribe = self._runtime.subscribe(self._inbox.put, kinds=tray_state.KINDS)
         try:
-            unsubscribe = self._runtime.subscribe(self._inbox.put, kinds=tray_state.KINDS)
+            self._runtime.start()
+            (self._runtime.places.data / PROCESS_FILE).write_text(self._runtime.process, encoding="utf-8")
             worker.start()
             self._surface.run()
-            unsubscribe()
         finally:
+            unsubscribe()
             self._stopping.set()
             self._inbox.put(_Ended())
             self._runtime.stop()

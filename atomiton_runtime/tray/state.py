@@ -154,7 +154,7 @@ def apply(state: TrayState, event: RunEvent | Notice) -> TrayState:
             run = ActiveRun(run_id=event.run_id, flow=event.flow, since=event.at)
             return _with_run(state, run)
         case NoticeRaised():
-            return state if event.level == "info" else msgspec.structs.replace(state, notice=event)
+            return _with_notice(state, event)
         case FlowBroken():
             return _with_problems(state, event.flow, event.path, event.problems, runnable=event.runnable)
         case FlowLoaded():
@@ -164,6 +164,16 @@ def apply(state: TrayState, event: RunEvent | Notice) -> TrayState:
         case _:
             run = state.active.get(event.run_id)
             return state if run is None else _after(state, run, event)
+
+
+def _with_notice(state: TrayState, event: NoticeRaised) -> TrayState:
+    """Return the state with this warning, or, if it is good news about the same file, without the one it had."""
+    if event.level != "info":
+        return msgspec.structs.replace(state, notice=event)
+    shown = state.notice.error.where if state.notice else None
+    good = event.error.where
+    mended = shown is not None and good is not None and shown.file == good.file
+    return msgspec.structs.replace(state, notice=None) if mended else state
 
 
 def _with_problems(

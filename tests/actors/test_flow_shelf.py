@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +18,15 @@ from atomiton_runtime.actors.messages import (
     ListFlows,
     LookAgain,
     Publish,
+    TypesChanged,
 )
 from atomiton_runtime.errors import ErrorInfo, UsageError
-from atomiton_runtime.flow.catalogue import NodeTypeInfo
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.model import Flow
-from atomiton_runtime.flow.problems import FlowInvalid
-from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved
+from atomiton_runtime.flow.problems import FlowInvalid, Problem
+from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, NoticeRaised
 from tests.doubles.addresses import Collected
-from tests.doubles.catalogue import CatalogueDouble
+from tests.doubles.catalogue import CatalogueDouble, TypeDouble
 
 BROKEN = b'[nodes.a]\ntype = "mak"\n'
 HALF = b"[nodes.a"
@@ -36,16 +36,12 @@ def valid(count: int, more: str = "") -> bytes:
     return f'{more}\n[nodes.a]\ntype = "make"\ncount = {count}\n'.encode()
 
 
-class BrokenCatalogue:
+class BrokenCatalogue(CatalogueDouble):
     """A catalogue with a fault of its own."""
 
-    def find(self, name: str) -> NodeTypeInfo | None:
+    def find(self, name: str) -> TypeDouble | None:
         """Fail."""
         raise RecursionError(name)
-
-    def names(self) -> Sequence[str]:
-        """Fail."""
-        raise RecursionError
 
 
 class Shelf:
@@ -54,6 +50,7 @@ class Shelf:
     def __init__(self, folder: Path, address: Address) -> None:
         self.folder = folder
         self.address = address
+        self.catalogue = CatalogueDouble()
         self.conductor = Collected("Conductor", Rank.CONDUCTOR)
         self.bus = Collected("EventBus", Rank.BUS)
         self.watcher = Collected("FlowWatcher", Rank.WATCHER)
@@ -98,6 +95,8 @@ def _in_short(message: object) -> str:
             return f"{flow} is broken: {problems[0].code}{', runnable' if runnable else ''}"
         case Publish(facts=(FlowRemoved(flow=flow),)):
             return f"{flow} is removed"
+        case Publish(facts=(NoticeRaised(level=level, error=error),)):
+            return f"{level}: {error.message}"
         case FlowSaved(flow=flow):
             return f"run {flow.id} {flow.nodes[0].parameters.get('count')}"
         case _:
@@ -106,16 +105,21 @@ def _in_short(message: object) -> str:
 
 @contextlib.contextmanager
 def shelving(
-    folder: Path, *, watch: bool = True, book: ShelfBook | None = None, broken_loader: bool = False
+    folder: Path,
+    *,
+    watch: bool = True,
+    book: ShelfBook | None = None,
+    broken_loader: bool = False,
+    shelf: Shelf | None = None,
 ) -> Iterator[Shelf]:
     """Run a shelf over `folder`."""
-    shelf = Shelf(folder, Address("FlowShelf", Rank.SHELF))
+    shelf = shelf or Shelf(folder, Address("FlowShelf", Rank.SHELF))
     supervisor = Collected("Supervisor", Rank.SUPERVISOR)
     actor = FlowShelf.start(
         shelf.address,
         supervisor.tell,
         folder=folder,
-        catalogue=BrokenCatalogue() if broken_loader else CatalogueDouble(),
+        catalogue=BrokenCatalogue() if broken_loader else shelf.catalogue,
         conductor=shelf.conductor,
         bus=shelf.bus,
         watcher=shelf.watcher if watch else None,
@@ -421,3 +425,86 @@ class TestTold:
         with shelving(folder, book=book) as shelf:
             assert shelf.flow("a").nodes[0].parameters["count"] == 1
             assert shelf.settle("a.toml", valid(1)) == ["a is loaded"]
+
+
+def type_problem(line: int, message: str = "wrong") -> Problem:
+    return Problem(code="NODE-001", message=message, file="/f/nodes/make.py", line=line, column=1)
+
+
+class TestTypes:
+    def test_flows_are_checked_again_when_their_types_change(self, folder: Path) -> None:
+        """A flow whose type goes is broken, and its last valid version runnable; it is loaded when the type is back."""
+        with shelving(folder) as shelf:
+            shelf.settle("a.toml", valid(1))
+            shelf.catalogue.change(without="make")
+            gone, again = shelf.tell(TypesChanged()), shelf.tell(TypesChanged())
+            shelf.catalogue.change()
+
+            assert (gone, again) == (["a is broken: FLOW-008, runnable"], [])
+            assert shelf.tell(TypesChanged()) == ["a is loaded"]
+
+    def test_who_asks_first_sees_the_change_and_hides_it_from_nobody(self, folder: Path) -> None:
+        """A flow that was asked for after the change is judged by the types of now; that is published all the same."""
+        with shelving(folder) as shelf:
+            shelf.settle("a.toml", valid(1))
+            shelf.catalogue.change(without="make")
+            seen = [problem.code for problem in shelf.entries()["a"].problems]
+
+            assert seen == ["FLOW-008"]
+            assert shelf.tell(TypesChanged()) == ["a is broken: FLOW-008, runnable"]
+
+    def test_flows_of_fixed_types_are_left_alone(self, folder: Path) -> None:
+        """A valid flow that uses only types that never change is not loaded again."""
+        with shelving(folder) as shelf:
+            shelf.catalogue.fixed = frozenset({"make"})
+            shelf.settle("a.toml", valid(1))
+            shelf.catalogue.change(without="make")
+
+            assert shelf.tell(TypesChanged()) == []
+            assert shelf.entries()["a"].problems == ()
+
+    def test_a_flow_that_waits_for_its_type_is_loaded_and_not_run(self, folder: Path) -> None:
+        """A flow saved before its type was written is valid once the type is there; nobody saved it, so it waits."""
+        with shelving(folder) as shelf:
+            shelf.catalogue.change(without="make")
+            shelf.settle("a.toml", valid(1))
+            broken = shelf.settle("a.toml", valid(1), second_look=True)
+            shelf.catalogue.change()
+
+            assert broken == ["a is broken: FLOW-008"]
+            assert shelf.tell(TypesChanged()) == ["a is loaded"]
+
+    def test_a_removed_flow_is_not_checked(self, folder: Path) -> None:
+        """What is gone is not spoken of again."""
+        with shelving(folder) as shelf:
+            shelf.settle("a.toml", valid(1))
+            (folder / "a.toml").unlink()
+            shelf.tell(FileGone(path=str(folder / "a.toml")))
+            shelf.catalogue.change(without="make")
+
+            assert shelf.tell(TypesChanged()) == []
+
+    def test_a_broken_type_is_a_warning_once_a_change(self, folder: Path) -> None:
+        """Each new fault of a file is one warning, with its place; that it is mended is said as well."""
+        with shelving(folder) as shelf:
+            said: list[list[object]] = []
+            for problems in [(type_problem(3), type_problem(4)), (type_problem(5),), (type_problem(5),), ()]:
+                shelf.catalogue.change(*problems)
+                said.append(shelf.tell(TypesChanged()))
+
+        warning = "warning: a node type cannot be used: nodes/make.py, line"
+        assert said == [
+            [f"{warning} 3: wrong (and 1 more: atomiton check)"],
+            [f"{warning} 5: wrong"],
+            [],
+            ["info: the node type in nodes/make.py is in order again, or gone"],
+        ]
+
+    def test_types_that_are_broken_at_the_start_are_said(self, folder: Path) -> None:
+        """A shelf that begins to be watched looks at the types itself; without a watcher nobody listens."""
+        for watch, expected in [(True, 1), (False, 0)]:
+            shelf = Shelf(folder, Address("FlowShelf", Rank.SHELF))
+            shelf.catalogue.problems = (type_problem(1),)
+            with shelving(folder, watch=watch, shelf=shelf):
+                shelf.entries()
+                assert len(shelf.bus.all_so_far()) == expected

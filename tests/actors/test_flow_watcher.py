@@ -28,6 +28,7 @@ from atomiton_runtime.actors.messages import (
     LookAgain,
     Ping,
     Raise,
+    TypesChanged,
 )
 from atomiton_runtime.actors.observing import FolderObserver, Hints
 from atomiton_runtime.run.notices import NoticeRaised
@@ -81,6 +82,8 @@ def _in_short(message: object) -> tuple[str, bytes | str]:
             return Path(path).name, "gone"
         case FileUnreadable(path=path, error=error):
             return Path(path).name, error.code
+        case TypesChanged():
+            return "types", "changed"
         case _:
             raise AssertionError(message)
 
@@ -763,3 +766,54 @@ def test_git_changes_what_it_changes(folder: Path) -> None:
         assert watch.settled() == [("a.toml", OLD)]
         _git(folder, "stash", "pop", "-q")
         assert watch.settled() == [("a.toml", NEW)]
+
+
+TYPES = [("types", "changed")]
+
+
+def save_type(folder: Path, name: str = "shout.py") -> None:
+    """Write a file where node types are, as an editor does."""
+    (folder / "nodes").mkdir(exist_ok=True)
+    (folder / "nodes" / name).write_text(f"x = {next(_numbers)}", encoding="utf-8")
+
+
+class TestTypes:
+    def test_a_saved_type_is_told_once_it_has_rested(self, tmp_path: Path) -> None:
+        """Many writes to a node type's file are one word to the shelf; other files there are none."""
+        (tmp_path / "nodes").mkdir()
+        with watching(tmp_path) as watch:
+            assert watch.settled() == TYPES, "the first scan finds the folder"
+            for _ in range(20):
+                save_type(tmp_path)
+            assert watch.next_fact() == TYPES[0]
+            save_type(tmp_path, "notes.txt")
+            save_type(tmp_path, "flow.toml")
+            save_type(tmp_path, "_private.py")
+            assert watch.settled() == []
+            (tmp_path / "nodes" / "shout.py").unlink()
+            assert watch.next_fact() == TYPES[0]
+
+    def test_a_folder_that_comes_later_is_watched(self, tmp_path: Path) -> None:
+        """The folder of node types may be made, removed and made again while flows are watched."""
+        with watching(tmp_path) as watch:
+            for _ in range(2):
+                save_type(tmp_path)
+                assert watch.next_fact() == TYPES[0]
+                watch.settled()
+                save_type(tmp_path)
+                assert watch.next_fact() == TYPES[0]
+                shutil.rmtree(tmp_path / "nodes")
+                assert watch.next_fact() == TYPES[0]
+                watch.settled()
+
+    def test_a_folder_that_is_moved_in_is_watched(self, tmp_path: Path) -> None:
+        """A folder that gets the name `nodes` is the folder of node types from then on; a flow may have the name."""
+        (tmp_path / "other").mkdir()
+        with watching(tmp_path) as watch:
+            (tmp_path / "nodes.toml").write_bytes(NEW)
+            assert watch.next_fact() == ("nodes.toml", NEW)
+            (tmp_path / "other").rename(tmp_path / "nodes")
+            assert watch.next_fact() == TYPES[0]
+            watch.settled()
+            save_type(tmp_path)
+            assert watch.next_fact() == TYPES[0]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from atomiton_runtime.flow.catalogue import Complaint, ParameterInfo
+from atomiton_runtime.flow.problems import Problem
 
 
 class TypeDouble:
@@ -68,7 +69,11 @@ class CatalogueDouble:
                 has_body=True,
             ),
         )
-        self._types = {each.name: each for each in types}
+        self._all = {each.name: each for each in types}
+        self._types = self._all
+        self.problems: tuple[Problem, ...] = ()
+        self.generation = 0
+        self.fixed = frozenset[str]()
 
     def find(self, name: str) -> TypeDouble | None:
         """Return the node type of this name, or None."""
@@ -77,3 +82,17 @@ class CatalogueDouble:
     def names(self) -> Sequence[str]:
         """Return all names, sorted."""
         return sorted(self._types)
+
+    def refresh(self) -> int:
+        """Find no change but those that a test makes."""
+        return self.generation
+
+    def is_fixed(self, name: str) -> bool:
+        """Return whether a test has said so."""
+        return name in self.fixed
+
+    def change(self, *problems: Problem, without: str = "") -> None:
+        """Change the types: take one away, or bring it back, and say what is wrong."""
+        self._types = {name: each for name, each in self._all.items() if name != without}
+        self.problems = problems
+        self.generation += 1

@@ -19,6 +19,7 @@ from atomiton_runtime.nodes.document import example_toml
 from atomiton_runtime.nodes.registry import BUILT_IN, CataloguedType, NodeCatalogue, built_in_types
 from atomiton_runtime.values import decode, encode
 from tests.doubles.attempts import compiled, executed
+from tests.doubles.example_web import example_web
 
 TYPES = built_in_types()
 EXAMPLES = [(each, example) for each in TYPES for example in each.node_type.examples]
@@ -71,7 +72,8 @@ def test_examples_do_what_they_say(catalogued: CataloguedType, example: Example,
     outputs: dict[str, Any] = {}
     if not codes:
         try:
-            outputs = executed(catalogued.name, tmp_path, example.input, **written)
+            with example_web(example.replies):
+                outputs = executed(catalogued.name, tmp_path, example.input, **written)
         except NodeError as error:
             codes = {error.code}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.errors import ErrorInfo, Where
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run import notices
@@ -121,6 +121,19 @@ def test_information_is_not_kept() -> None:
     """A notice for information leaves no mark in the menu."""
     notice = notices.NoticeRaised(level="info", error=ErrorInfo("X-001", "hello"))
     assert apply(TrayState(), notice) == TrayState()
+
+
+@pytest.mark.parametrize(("file", "kept"), [("/nodes/a.py", False), ("/nodes/b.py", True), (None, True)])
+def test_good_news_about_a_file_takes_its_warning_away(file: str | None, kept: bool) -> None:
+    """A warning about a broken file stays until the same file is said to be in order, or somebody reads it."""
+    warning = notices.NoticeRaised(
+        level="warning", error=ErrorInfo("NODE-001", "broken", where=Where("/nodes/a.py", 3, 1))
+    )
+    good = notices.NoticeRaised(
+        level="info", error=ErrorInfo("NODE-004", "in order", where=Where(file, 1, 1) if file else None)
+    )
+
+    assert apply(apply(TrayState(), warning), good).notice == (warning if kept else None)
 
 
 @given(st.lists(st.sampled_from([queued(), started(), *ENDS.values()]), max_size=12))
