@@ -5,9 +5,14 @@ from typing import Literal, Protocol
 
 import msgspec
 
-ParameterKind = Literal["value", "expression", "key"]
+ParameterKind = Literal["value", "expression", "key", "child", "flow"]
 """`value`: every text in it is a template. `expression`: a bare expression, compiled at loading. `key`: the same,
-but a bare name (other than those of an item) means the key of that name in each item, and is no unknown name."""
+but a bare name (other than those of an item) means the key of that name in each item, and is no unknown name. `child`:
+the id of a child node, taken as it is. `flow`: the id or path of a flow, taken as it is."""
+
+BodyKind = Literal["once", "repeated", "side-by-side", "flow"]
+"""How a node type executes child nodes: `once`; `repeated` (a loop: they have an `item` and an `index` of its own);
+`side-by-side` (all at the same time, so that none may wait for another); `flow` (those of another flow)."""
 
 
 COMMON_KEYS: frozenset[str] = frozenset(
@@ -51,8 +56,8 @@ class NodeTypeInfo(Protocol):
         ...
 
     @property
-    def has_body(self) -> bool:
-        """Whether a `nodes` table with child nodes belongs to it."""
+    def body(self) -> BodyKind | None:
+        """How it executes child nodes; None: it has none."""
         ...
 
     @property
