@@ -117,6 +117,7 @@ class ActorSystem:
             alive = [(name, ref, self._factories[name][0]) for name, ref in self._alive.items()]
         busy = [name for name, ref, address in reversed(alive) if not stop_actor(ref, address, timeout_s)]
         self.bus.close()
+        self._catalogue.close()
         return busy
 
     def _may_write(self, node_type: str) -> bool:

@@ -16,13 +16,16 @@ from atomiton_runtime.flow.problems import FlowInvalid, Problem
 from atomiton_runtime.runtime import Runtime
 
 _INVALID = 2
+_NO_SUCH_TYPE = "FLOW-008"
+"""A type that is not there may be one that is broken."""
+_PYTHON = ".py"
 
 
 class CheckDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What `check --json` prints."""
 
     flows: int
-    """How many files were checked."""
+    """How many flow files were checked."""
     problems: tuple[Problem, ...]
 
 
@@ -33,23 +36,49 @@ class CheckDocument(msgspec.Struct, frozen=True, kw_only=True):
 def command(installation: Installation, paths: Sequence[str], as_json: bool) -> int:
     """Show all problems of flow files: of PATHs (files, folders or ids of flows), or of the flows folder.
 
+    With the flows folder goes what is wrong with node types of your own (nodes/*.py beside the flows, and
+    installed packages); a PATH may also be the file of one.
+
     The problems are the result, so they go to stdout, as a compiler would write them; the summary goes to
     stderr. Exits 2 if there is a problem. Nothing is run, and no store is opened.
     """
-    problems: list[Problem] = []
+    found: list[Problem] = []
     flows = 0
     with installation.runtime(storage="memory:") as runtime:
-        for reference in _references(paths, installation.places.flows):
-            flows += 1
-            problems += _problems(runtime, reference)
-    if as_json:
-        print_json(CheckDocument(flows=flows, problems=tuple(problems)))
-    else:
-        for problem in problems:
-            click.echo(problem_text(problem))
-        summary = f"{counted(flows, 'flow')}, {counted(len(problems), 'problem')}"
-        click.echo(click.style(summary, fg="red" if problems else "green"), err=True)
+        references = list(_references(paths, installation.places.flows))
+        for reference in references:
+            if reference.endswith(_PYTHON):
+                found += _type_problems(Path(reference).expanduser().absolute())
+            else:
+                flows += 1
+                found += _problems(runtime, reference)
+        if not paths or any(problem.code == _NO_SUCH_TYPE for problem in found):
+            found = [*_all_type_problems(runtime), *found]
+    problems = tuple(dict.fromkeys(found))
+    _show(CheckDocument(flows=flows, problems=problems), as_json=as_json)
     return _INVALID if problems else 0
+
+
+def _show(checked: CheckDocument, *, as_json: bool) -> None:
+    if as_json:
+        print_json(checked)
+        return
+    for problem in checked.problems:
+        click.echo(problem_text(problem))
+    summary = f"{counted(checked.flows, 'flow')}, {counted(len(checked.problems), 'problem')}"
+    click.echo(click.style(summary, fg="red" if checked.problems else "green"), err=True)
+
+
+def _all_type_problems(runtime: Runtime) -> Sequence[Problem]:
+    runtime.catalogue.names()  # looks at all there are, also those that no flow uses
+    return runtime.catalogue.problems
+
+
+def _type_problems(path: Path) -> Sequence[Problem]:
+    # Loaded here: few call it with such a path.
+    from atomiton_runtime.nodes.plugin_folder import problems_of_file
+
+    return problems_of_file(path)
 
 
 def _problems(runtime: Runtime, reference: str) -> Sequence[Problem]:

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from atomiton_runtime.cli import table
-from atomiton_runtime.cli.failures import error_text
+from atomiton_runtime.cli.failures import problem_text
 from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.options import json_option
 from atomiton_runtime.cli.results import print_json
@@ -50,7 +50,7 @@ def command(installation: Installation, type_name: str | None, as_json: bool) ->
         for line in table.lines([(each.name, one_line(summary(each))) for each in types]):
             click.echo(line)
     for problem in catalogue.problems:
-        click.echo(error_text(problem), err=True)
+        click.echo(problem_text(problem), err=True)
 
 
 def _find(catalogue: NodeCatalogue, name: str) -> CataloguedType:

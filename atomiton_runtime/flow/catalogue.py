@@ -5,13 +5,14 @@ from typing import Literal, Protocol
 
 import msgspec
 
-ParameterKind = Literal["value", "expression", "key", "child", "flow"]
+ParameterKind = Literal["value", "expression", "key", "code", "child", "flow"]
 """`value`: every text in it is a template. `expression`: a bare expression, compiled at loading. `key`: the same,
-but a bare name (other than those of an item) means the key of that name in each item, and is no unknown name. `child`:
-the id of a child node, taken as it is. `flow`: the id or path of a flow, taken as it is."""
+but a bare name (other than those of an item) means the key of that name in each item, and is no unknown name. `code`: a
+text in another language, taken verbatim, never a template. `child`: the id of a child node. `flow`: the id or path of
+another flow. These two are taken verbatim as well: they are part of the graph, which is known before anything runs."""
 
 BodyKind = Literal["once", "repeated", "side-by-side", "flow"]
-"""How a node type executes child nodes: `once`; `repeated` (a loop: they have an `item` and an `index` of its own);
+"""How a node type executes child nodes: `once`; `repeated` (a loop: they have an `item` and an `index` of their own);
 `side-by-side` (all at the same time, so that none may wait for another); `flow` (those of another flow)."""
 
 
@@ -40,6 +41,8 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     path: tuple[str | int, ...] = ()
     """Where below the node's table, e.g. `("values", "limit")`; empty: the node itself."""
     hint: str | None = None
+    within: tuple[int, int] | None = None
+    """Line and column, from 1, within the text at the end of `path`."""
 
 
 class NodeTypeInfo(Protocol):

@@ -21,6 +21,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     hint: str | None = None
     token: str | None = None
     """A word within the value's text to underline, instead of all of it."""
+    within: tuple[int, int] | None = None
+    """Line and column, from 1, within the value's text: only what is there is underlined."""
 
 
 class Findings:
@@ -30,10 +32,19 @@ class Findings:
         self.found: list[Finding] = []
 
     def add(
-        self, code: str, message: str, path: KeyPath, *, hint: str | None = None, token: str | None = None
+        self,
+        code: str,
+        message: str,
+        path: KeyPath,
+        *,
+        hint: str | None = None,
+        token: str | None = None,
+        within: tuple[int, int] | None = None,
     ) -> None:
         """Report a value."""
-        self.found.append(Finding(code=code, message=message, path=path, hint=hint, token=token))
+        self.found.append(
+            Finding(code=code, message=message, path=path, hint=hint, token=token, within=within)
+        )
 
     def add_key(self, code: str, message: str, path: KeyPath, *, hint: str | None = None) -> None:
         """Report the key, or the header of the table, at the end of `path`."""

@@ -6,6 +6,7 @@ from typing import cast
 
 from atomiton_runtime.flow.catalogue import Catalogue
 from atomiton_runtime.flow.checks import check_text
+from atomiton_runtime.flow.code_lines import CodeLines
 from atomiton_runtime.flow.findings import Findings, KeyPath
 from atomiton_runtime.flow.graph import build_graph
 from atomiton_runtime.flow.model import Flow, Settings
@@ -56,7 +57,8 @@ def _read(source: Source, content: bytes, path: Path, catalogue: Catalogue, find
     names = frozenset(cast("dict[str, object]", declared)) if isinstance(declared, dict) else frozenset[str]()
     if data.get("nodes", {}) == {}:
         findings.add_key("FLOW-001", "the flow has no nodes", ("nodes",), hint=_EXAMPLE)
-    reader = Nodes(catalogue, names, _lines(source.text), findings)
+    lines = _lines(source.text)
+    reader = Nodes(catalogue, names, lines, CodeLines(source.text, lines), findings)
     nodes = reader.read(data.get("nodes", {}), ("nodes",))
     graph = build_graph(nodes)
     absolute = path.expanduser().absolute()

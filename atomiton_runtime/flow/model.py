@@ -1,5 +1,6 @@
 """Is the flow as the rest of the package knows it: checked, immutable, ready to run."""
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, assert_never
 
 import msgspec
@@ -112,6 +113,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """The flow whose nodes are its body, as written: an id or a path."""
     line: int = 1
     """The line of the node's table header, counted from 1 (found by a cheap text scan)."""
+    code_lines: dict[str, Sequence[int]] = {}
+    """Parameter that is taken verbatim -> the line of the file of each line of its text, counted from 1."""
 
     @property
     def children(self) -> tuple["Node", ...]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from atomiton_runtime.flow.code_lines import line_starts
 from atomiton_runtime.flow.findings import Finding
 from atomiton_runtime.flow.positions import Place, Positions, Span
 from atomiton_runtime.flow.problems import Problem
@@ -21,6 +22,8 @@ def _problem(finding: Finding, place: Place | None, text: str, file: str) -> Pro
     span = Span(0, 0) if place is None else place.key if finding.at == "key" else place.value
     if finding.token is not None:
         span = _token_within(span, finding.token, text)
+    if finding.within is not None:
+        span = _place_within(span, *finding.within, text)
     start = text.rfind("\n", 0, span.start) + 1
     newline = text.find("\n", span.start)
     end = newline if newline >= 0 else len(text)
@@ -42,3 +45,11 @@ def _token_within(span: Span, token: str, text: str) -> Span:
     if found is None:
         found = re.compile(rf"(?<!\w){re.escape(token)}(?!\w)").search(text, span.start, span.end)
     return span if found is None else Span(found.start(), found.end())
+
+
+def _place_within(span: Span, line: int, column: int, text: str) -> Span:
+    """Return the word at a line and column of the text that a value is; escapes before it are not counted."""
+    starts = line_starts(text[span.start : span.end])
+    start = min(span.start + starts[min(line, len(starts)) - 1] + column - 1, span.end - 1)
+    word = re.compile(r"\w+").match(text, start, span.end)
+    return Span(start, word.end() if word else start + 1)

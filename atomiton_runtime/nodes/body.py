@@ -27,7 +27,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     collect: bool = False
     """True: an execution that fails does not keep the others from beginning."""
     takes: Literal["result", "children", "sinks"] = "result"
-    """Of which children the outputs are given to `close`: the one named by `result`, all, or the sinks."""
+    """Of which children the outputs are given to `gather`: the one named by `result`, all, or the sinks."""
     result: str | None = None
     """The child whose primary output is the result of an execution; None: the last sink."""
 
@@ -58,7 +58,7 @@ class BodyType(NodeType):
     """A node type that owns child nodes.
 
     Its `execute` is the first step of an attempt and returns an `Opening`; the runtime then executes the child nodes,
-    each as a node of its own; `close` is the last step.
+    each as a node of its own; `gather` is the last step.
     """
 
     body: ClassVar[BodyKind | None] = "once"
@@ -79,7 +79,7 @@ class BodyType(NodeType):
         return False
 
     @abc.abstractmethod
-    def close(
+    def gather(
         self, parameters: Any, context: NodeContext, executions: Sequence[Execution]
     ) -> dict[str, Value]:
         """Return port -> value, for every port.

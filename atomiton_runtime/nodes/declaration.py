@@ -11,69 +11,86 @@ from msgspec import inspect
 from atomiton_runtime.flow.catalogue import COMMON_KEYS
 from atomiton_runtime.nodes.base import Example, NodeType, Port
 from atomiton_runtime.nodes.parameters import shape_of
+from atomiton_runtime.nodes.type_check import unknown_shapes
 
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def declaration_problems(declared: type[NodeType]) -> list[str]:
-    """Return what the declaration of a node type lacks, each as a sentence; empty: it is complete."""
+class DeclarationProblem(msgspec.Struct, frozen=True):
+    """Something that a declaration lacks."""
+
+    message: str
+    attribute: str = ""
+    """The attribute of the class that it is about; empty: the class itself."""
+    parameter: str = ""
+    """The field of `Parameters` that it is about."""
+
+
+def declaration_problems(declared: type[NodeType]) -> list[DeclarationProblem]:
+    """Return what the declaration of a node type lacks; empty: it is complete."""
     return [*_identity_problems(declared), *_port_problems(declared), *_parameter_problems(declared)]
 
 
-def _identity_problems(declared: type[NodeType]) -> Iterator[str]:
+def _identity_problems(declared: type[NodeType]) -> Iterator[DeclarationProblem]:
     name = getattr(declared, "name", None)
     if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
-        yield f"`name` must be lower-case words joined by hyphens, not {name!r}"
+        message = f"`name` must be lower-case words joined by hyphens, not {name!r}"
+        yield DeclarationProblem(message, "name")
     if not (declared.__doc__ or "").strip():
-        yield "the class has no docstring; its first line is the summary of the type"
+        yield DeclarationProblem("the class has no docstring; its first line is the summary of the type")
     if python_inspect.isabstract(declared):
-        yield "the class is abstract: it does not define `execute`"
+        yield DeclarationProblem("the class is abstract: it does not define `execute`")
     version = cast(object, declared.version)
     if not isinstance(version, int) or version < 1:
-        yield f"`version` must be an integer, 1 or more, not {version!r}"
-    examples = getattr(declared, "examples", ())
-    if not examples or not all(isinstance(example, Example) for example in examples):
-        yield "`examples` must be a tuple with at least one Example"
+        yield DeclarationProblem(f"`version` must be an integer, 1 or more, not {version!r}", "version")
+    examples = cast(object, getattr(declared, "examples", ()))
+    if not examples or not _all_are(examples, Example):
+        yield DeclarationProblem("`examples` must be a tuple with at least one Example", "examples")
 
 
-def _port_problems(declared: type[NodeType]) -> Iterator[str]:
+def _all_are(entries: object, kind: type) -> bool:
+    return isinstance(entries, tuple) and all(
+        isinstance(entry, kind) for entry in cast("tuple[object, ...]", entries)
+    )
+
+
+def _port_problems(declared: type[NodeType]) -> Iterator[DeclarationProblem]:
     ports = _declared_ports(declared)
     if not ports:
-        yield "`ports` must be a tuple with at least one Port"
+        yield DeclarationProblem("`ports` must be a tuple with at least one Port", "ports")
     names = [port.name for port in ports]
     if len(set(names)) < len(names):
-        yield f"`ports` names a port twice: {', '.join(names)}"
+        yield DeclarationProblem(f"`ports` names a port twice: {', '.join(names)}", "ports")
     for port in ports:
         if not _FIELD_NAME.fullmatch(port.name) or port.name == "error":
-            yield f"a port cannot be named {port.name!r}"
+            yield DeclarationProblem(f"a port cannot be named {port.name!r}", "ports")
         if not port.description.strip():
-            yield f"the port `{port.name}` has no description"
+            yield DeclarationProblem(f"the port `{port.name}` has no description", "ports")
 
 
 def _declared_ports(declared: type[NodeType]) -> tuple[Port, ...]:
     ports: object = getattr(declared, "ports", ())
-    if not isinstance(ports, tuple):
-        return ()
-    entries = cast("tuple[object, ...]", ports)
-    return cast("tuple[Port, ...]", entries) if all(isinstance(port, Port) for port in entries) else ()
+    return cast("tuple[Port, ...]", ports) if _all_are(ports, Port) else ()
 
 
-def _parameter_problems(declared: type[NodeType]) -> Iterator[str]:
+def _parameter_problems(declared: type[NodeType]) -> Iterator[DeclarationProblem]:
     parameters = getattr(declared, "Parameters", None)
     if not isinstance(parameters, type) or not issubclass(parameters, msgspec.Struct):
-        yield "`Parameters` must be a msgspec.Struct"
+        yield DeclarationProblem("`Parameters` must be a msgspec.Struct", "Parameters")
         return
     config = parameters.__struct_config__
     if not config.frozen or not config.forbid_unknown_fields:
-        yield "`Parameters` must be declared with frozen=True, kw_only=True, forbid_unknown_fields=True"
+        message = "`Parameters` must be declared with frozen=True, kw_only=True, forbid_unknown_fields=True"
+        yield DeclarationProblem(message, "Parameters")
     try:
         fields = shape_of(parameters).fields
     except Exception as error:  # noqa: BLE001  # annotations of a stranger can raise anything
-        yield f"`Parameters` cannot be read: {error}"
+        yield DeclarationProblem(f"`Parameters` cannot be read: {error}", "Parameters")
         return
     for field in fields:
-        yield from _field_problems(field)
+        for message in _field_problems(field):
+            yield DeclarationProblem(message, "Parameters", field.name)
 
 
 def _field_problems(field: inspect.Field) -> Iterator[str]:
@@ -83,6 +100,11 @@ def _field_problems(field: inspect.Field) -> Iterator[str]:
         yield f"the parameter `{field.encode_name}` must be lower-case words joined by underscores"
     if not description_of(field):
         yield f"the parameter `{field.encode_name}` has no msgspec.Meta(description=...)"
+    for foreign in unknown_shapes(field.type):
+        known = (
+            "str, int, float, bool, Literal, Any, Duration, Size, Expression, and tuples or dicts of these"
+        )
+        yield f"the parameter `{field.encode_name}` cannot be of the type {foreign}; there are {known}"
 
 
 def description_of(field: inspect.Field) -> str:

@@ -1,24 +1,31 @@
 """Finds node types by name: the built-in ones, those beside the flows, and those of installed packages."""
 
+import logging
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from atomiton_runtime.errors import ErrorInfo
-from atomiton_runtime.flow.catalogue import Complaint, ParameterInfo
-from atomiton_runtime.nodes import parameters as checked
+from atomiton_runtime.flow.problems import Problem
 from atomiton_runtime.nodes.base import NodeType
+from atomiton_runtime.nodes.catalogued import BUILT_IN_SOURCE, CataloguedType
 
 if TYPE_CHECKING:
-    from atomiton_runtime.nodes.plugins import FileState
+    from importlib.metadata import EntryPoint
+
+    from atomiton_runtime.nodes.plugin_folder import PluginFolder
+
+log = logging.getLogger(__name__)
 
 BUILT_IN: Mapping[str, str] = {
     "edit-fields": "edit_fields:EditFields",
     "file-system": "file_system:FileSystem",
+    "flow": "flow_call:FlowCall",
+    "group": "group:Group",
+    "loop": "loop:Loop",
+    "parallel": "parallel:Parallel",
     "shell-command": "shell_command:ShellCommand",
     "transform": "transform:Transform",
 }
@@ -26,31 +33,6 @@ BUILT_IN: Mapping[str, str] = {
 
 FOLDER_NAME = "nodes"
 """The folder beside the flows that may hold node types, one a file."""
-
-
-class CataloguedType:
-    """A node type with everything that is derived from its declaration once."""
-
-    def __init__(self, node_type: NodeType, source: str) -> None:
-        self.node_type = node_type
-        self.source = source
-        """`built-in`, the path of its file, or its entry point."""
-        self.name: str = node_type.name
-        self.ports: tuple[str, ...] = tuple(port.name for port in node_type.ports)
-        self.has_body: bool = node_type.has_body
-        self.parameters: Mapping[str, ParameterInfo] = checked.parameter_infos(node_type.Parameters)
-
-    def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:
-        """Return everything that is wrong with `parameters` as written; see `catalogue.NodeTypeInfo`."""
-        return checked.check(self.node_type, parameters)
-
-    def prepare(self, rendered: Mapping[str, object]) -> msgspec.Struct:
-        """Return `rendered` (no templates left) as what `node_type.execute` takes.
-
-        Raises:
-            NodeError: a value does not fit (PARAM-0xx).
-        """
-        return checked.prepare(self.node_type, rendered)
 
 
 def built_in_types() -> tuple[CataloguedType, ...]:
@@ -69,21 +51,35 @@ class NodeCatalogue:
     """
 
     def __init__(self, flows: str | Path | None = None) -> None:
-        self._folder = Path(flows).expanduser().absolute() / FOLDER_NAME if flows is not None else None
+        self._path = Path(flows).expanduser().absolute() / FOLDER_NAME if flows is not None else None
         self._lock = threading.RLock()
         self._built_in: dict[str, CataloguedType] = {}
-        self._beside: dict[str, CataloguedType] = {}
+        self._folder: PluginFolder | None = None
         self._installed: dict[str, CataloguedType] = {}
-        self._file_states: dict[Path, FileState] = {}
-        self._file_names: dict[Path, str] = {}
-        self._problems: dict[str, ErrorInfo] = {}
+        self._package_problems: tuple[Problem, ...] = ()
         self._packages_scanned = False
 
     @property
-    def problems(self) -> tuple[ErrorInfo, ...]:
-        """What is wrong with plug-ins looked at so far, in the order of their files and entry points."""
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with plug-ins looked at so far, in the order of their files, then of their entry points."""
         with self._lock:
-            return tuple(self._problems[source] for source in sorted(self._problems))
+            return (*(self._folder.problems if self._folder else ()), *self._package_problems)
+
+    @property
+    def generation(self) -> int:
+        """Grows with each change of the types beside the flows that a look finds."""
+        with self._lock:
+            return self._folder.generation if self._folder else 0
+
+    def refresh(self) -> int:
+        """Look at the folder beside the flows, read what has changed, and return `generation`."""
+        with self._lock:
+            self._beside()
+            return self.generation
+
+    def is_fixed(self, name: str) -> bool:
+        """Return whether the type of this name never changes while the process lives: whether it is built in."""
+        return name in BUILT_IN
 
     def find(self, name: str) -> CataloguedType | None:
         """Return the node type of this name, or None."""
@@ -93,80 +89,70 @@ class NodeCatalogue:
         with self._lock:
             if name in BUILT_IN:
                 return self._load_built_in(name)
-            self._read_folder()
-            if name not in self._beside:
+            beside = self._beside().get(name)
+            if beside is None:
                 self._scan_packages()
-            return self._beside.get(name) or self._installed.get(name)
+            return beside or self._installed.get(name)
 
     def names(self) -> Sequence[str]:
         """Return all names, sorted."""
         with self._lock:
-            self._read_folder()
             self._scan_packages()
-            return sorted({*BUILT_IN, *self._beside, *self._installed})
+            return sorted({*BUILT_IN, *self._beside(), *self._installed})
 
     def types(self) -> tuple[CataloguedType, ...]:
         """Return all node types, sorted by name."""
         found = (self.find(name) for name in self.names())
         return tuple(each for each in found if each is not None)
 
+    def close(self) -> None:
+        """Let the types in use let go of what they keep between attempts; none of them may fail the others."""
+        with self._lock:
+            beside = self._folder.types if self._folder else {}
+            used = (*self._built_in.values(), *beside.values(), *self._installed.values())
+        for each in used:
+            try:
+                each.node_type.close()
+            except Exception:
+                log.exception("the node type %s could not be closed", each.name)
+
     def _load_built_in(self, name: str) -> CataloguedType:
         module, _, class_name = BUILT_IN[name].partition(":")
         declared: type[NodeType] = getattr(import_module(f"{__package__}.{module}"), class_name)
-        return self._built_in.setdefault(name, CataloguedType(declared(), "built-in"))
+        return self._built_in.setdefault(name, CataloguedType(declared(), BUILT_IN_SOURCE))
 
-    def _read_folder(self) -> None:
+    def _beside(self) -> Mapping[str, CataloguedType]:
+        if self._path is None:
+            return {}
+        if self._folder is None and not os.path.exists(self._path):  # noqa: PTH110  # a Path raises where it may not look
+            return {}
         if self._folder is None:
-            return
-        from atomiton_runtime.nodes.plugins import plugin_files
+            # Loaded here: most flows use built-in types alone.
+            from atomiton_runtime.nodes.plugin_folder import PluginFolder
 
-        states = plugin_files(self._folder)
-        if states == self._file_states:
-            return
-        for path in self._file_states.keys() - states.keys():
-            self._forget(path)
-        for path, state in states.items():
-            if self._file_states.get(path) != state:
-                self._read_file(path)
-        self._file_states = states
-
-    def _forget(self, path: Path) -> None:
-        self._problems.pop(str(path), None)
-        self._beside.pop(self._file_names.pop(path, ""), None)
-
-    def _read_file(self, path: Path) -> None:
-        from atomiton_runtime.nodes.plugins import PluginBroken, load_file
-
-        self._problems.pop(str(path), None)
-        try:
-            declared = load_file(path)
-            catalogued = CataloguedType(declared(), str(path))
-        except (PluginBroken, Exception) as error:  # noqa: BLE001  # a constructor of a stranger can raise anything
-            self._report(str(path), "NODE-001", f"the node type in {path} cannot be used: {error}")
-            return
-        others = {name for other, name in self._file_names.items() if other != path}
-        if declared.name in BUILT_IN or declared.name in others:
-            self._report(str(path), "NODE-002", f"{path}: there is already a node type `{declared.name}`")
-            return
-        self._beside.pop(self._file_names.get(path, ""), None)
-        self._file_names[path] = declared.name
-        self._beside[declared.name] = catalogued
+            self._folder = PluginFolder(self._path, BUILT_IN)
+        self._folder.refresh()
+        return self._folder.types
 
     def _scan_packages(self) -> None:
         if self._packages_scanned:
             return
-        from atomiton_runtime.nodes.plugins import PluginBroken, entry_points, load_entry_point
+        from atomiton_runtime.nodes import plugins
 
         self._packages_scanned = True
-        for name, point in entry_points().items():
-            source = f"entry point {name} = {point.value}"
-            if name in BUILT_IN:
-                self._report(source, "NODE-002", f"{source}: there is already a node type `{name}`")
-                continue
+        problems: list[Problem] = []
+        for point in plugins.entry_points():
             try:
-                self._installed[name] = CataloguedType(load_entry_point(point)(), source)
-            except (PluginBroken, Exception) as error:  # noqa: BLE001  # as above
-                self._report(source, "NODE-001", f"the node type of {source} cannot be used: {error}")
+                self._install(point)
+            except plugins.PluginBroken as broken:
+                problems += plugins.entry_point_problems(point, broken)
+        self._package_problems = tuple(problems)
 
-    def _report(self, source: str, code: str, message: str) -> None:
-        self._problems[source] = ErrorInfo(code, message, hint="`atomiton nodes` lists what can be used")
+    def _install(self, point: "EntryPoint") -> None:
+        from atomiton_runtime.nodes import plugins
+
+        if point.name in BUILT_IN or point.name in self._installed:
+            message = f"there is already a node type `{point.name}`"
+            raise plugins.PluginBroken(plugins.Fault(message=message, code="NODE-002"))
+        node_type = plugins.load_entry_point(point)
+        self._installed[point.name] = CataloguedType(node_type, f"entry point {point.name} = {point.value}")

@@ -35,6 +35,42 @@ def misfits(shape: inspect.Type, value: object, path: Path = ()) -> list[Complai
             return _scalar(shape, value, path)
 
 
+def unknown_shapes(shape: inspect.Type) -> list[str]:
+    """Return the types within `shape` that `misfits` cannot judge, each by its name; empty: all are known."""
+    match shape:
+        case inspect.Metadata():
+            return unknown_shapes(shape.type)
+        case inspect.UnionType():
+            return [name for part in shape.types for name in unknown_shapes(part)]
+        case inspect.StructType():
+            return [name for field in shape.fields for name in unknown_shapes(field.type)]
+        case inspect.DictType():
+            return [*unknown_shapes(shape.key_type), *unknown_shapes(shape.value_type)]
+        case inspect.ListType() | inspect.VarTupleType():
+            return unknown_shapes(shape.item_type)
+        case inspect.CustomType():
+            return [] if shape.cls in WORDS else [shape.cls.__name__]
+        case _:
+            return [] if isinstance(shape, _SCALARS) else [_type_name(shape)]
+
+
+_SCALARS = (
+    inspect.AnyType,
+    inspect.BoolType,
+    inspect.BytesType,
+    inspect.FloatType,
+    inspect.IntType,
+    inspect.LiteralType,
+    inspect.NoneType,
+    inspect.StrType,
+)
+
+
+def _type_name(shape: inspect.Type) -> str:
+    declared: type | None = getattr(shape, "cls", None)
+    return declared.__name__ if declared else type(shape).__name__.removesuffix("Type").lower()
+
+
 def named(path: Path) -> str:
     """Return a path as a flow author would write it, in backticks: `args[2]`, `values.limit`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)

@@ -37,7 +37,7 @@ def go_on(draft: Draft, given: Answer, *, more: bool) -> None:
     elif more:
         _begin(draft, owner, body)
     else:
-        draft.effects.append(Execute(given.node, given.attempt, given.scope, "close"))
+        draft.effects.append(Execute(given.node, given.attempt, given.scope, "gather"))
 
 
 def proceed(draft: Draft, owner: Owner) -> None:
@@ -70,7 +70,7 @@ def _end(draft: Draft, owner: Owner, state: NodeState, body: BodyState) -> None:
     elif body.failure is not None:
         draft.fail(owner.scope, node, state.attempt, Failed(body.failure), lasted_s)
     else:
-        draft.effects.append(Execute(owner.node, state.attempt, owner.scope, "close"))
+        draft.effects.append(Execute(owner.node, state.attempt, owner.scope, "gather"))
 
 
 def duration_s(draft: Draft, body: BodyState) -> float:

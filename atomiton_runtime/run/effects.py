@@ -7,9 +7,9 @@ import msgspec
 from atomiton_runtime.ids import ROOT, ScopeId
 from atomiton_runtime.run.given import AttemptTimeout, RetryDue, RunTimeout
 
-Step = Literal["begin", "again", "close"]
+Step = Literal["begin", "again", "gather"]
 """What of an attempt is to be executed. Without a body, `begin` is all of it; with one, that says how the body is to be
-executed, `again` whether there is another execution of it, and `close` makes the outputs of what became of them."""
+executed, `again` whether there is another execution of it, and `gather` makes the outputs of what became of them."""
 
 
 class Execute(msgspec.Struct, frozen=True):

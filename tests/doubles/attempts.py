@@ -23,7 +23,9 @@ def compiled(catalogued: CataloguedType, written: Mapping[str, Any]) -> dict[str
     """Return parameters as the loader hands them on: texts are templates, expressions are compiled."""
     return {
         name: compile_expression(value)
-        if catalogued.parameters[name].kind != "value" and isinstance(value, str)
+        if catalogued.parameters[name].kind in ("expression", "key") and isinstance(value, str)
+        else value
+        if catalogued.parameters[name].kind == "code"
         else compile_templates(value)
         for name, value in written.items()
         if name in catalogued.parameters

@@ -1,0 +1,42 @@
+"""Is a node type as the rest of the program sees it: with everything derived from its declaration."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from atomiton_runtime.flow.catalogue import BodyKind, Complaint, ParameterInfo
+from atomiton_runtime.nodes import parameters as checked
+from atomiton_runtime.nodes.base import NodeType
+
+BUILT_IN_SOURCE = "built-in"
+
+
+class CataloguedType:
+    """A node type with everything that is derived from its declaration once."""
+
+    def __init__(self, node_type: NodeType, source: str) -> None:
+        self.node_type = node_type
+        self.source = source
+        """`BUILT_IN_SOURCE`, the path of its file, or its entry point."""
+        self.name: str = node_type.name
+        self.ports: tuple[str, ...] = tuple(port.name for port in node_type.ports)
+        self.body: BodyKind | None = node_type.body
+        self.parameters: Mapping[str, ParameterInfo] = checked.parameter_infos(node_type.Parameters)
+
+    def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:
+        """Return everything that is wrong with `parameters` as written; see `catalogue.NodeTypeInfo`."""
+        if self.source == BUILT_IN_SOURCE:
+            return checked.check(self.node_type, parameters)
+        try:
+            return checked.check(self.node_type, parameters)
+        except Exception as error:  # noqa: BLE001  # a border: a stranger's `complaints` may raise anything
+            message = f"the node type `{self.name}` failed to check its parameters: {error!r}"
+            return (Complaint(code="NODE-011", message=message, hint=f"its code is in {self.source}"),)
+
+    def prepare(self, rendered: Mapping[str, object]) -> msgspec.Struct:
+        """Return `rendered` (no templates left) as what `node_type.execute` takes.
+
+        Raises:
+            NodeError: a value does not fit (PARAM-0xx).
+        """
+        return checked.prepare(self.node_type, rendered)
