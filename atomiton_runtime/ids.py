@@ -9,6 +9,10 @@ RunId = NewType("RunId", str)
 FlowId = NewType("FlowId", str)
 NodeId = NewType("NodeId", str)
 """A node's path inside its run: `read`, or `each/3/resize` for a child."""
+ScopeId = NewType("ScopeId", int)
+"""Names, within a run, the flow itself or one execution of a body; never used twice."""
+ROOT = ScopeId(0)
+"""The flow itself."""
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80

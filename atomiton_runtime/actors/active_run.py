@@ -1,19 +1,24 @@
 """Is one run while it is going on: its state, and what the state machine does not need to know of it."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 import msgspec
 
-from atomiton_runtime.actors.messages import ExecuteNode, StartRun
-from atomiton_runtime.flow.model import PortRef
+from atomiton_runtime.actors.messages import ExecuteNode, Iteration, StartRun
+from atomiton_runtime.actors.speech import CUT, MAX_RUN_CHARS
+from atomiton_runtime.flow.model import Flow, PortRef
+from atomiton_runtime.ids import ROOT, ScopeId
 from atomiton_runtime.nodes.base import CancelToken
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.decide import ERROR_PORT, has_value
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
-from atomiton_runtime.run.given import AttemptTimeout, Now, RetryDue, RunTimeout
-from atomiton_runtime.run.state import RunState, apply, new_run
-from atomiton_runtime.values import encode
+from atomiton_runtime.run.given import Answer, AttemptTimeout, Given, Now, Opened, RetryDue, RunTimeout
+from atomiton_runtime.run.scope import BodyState, Ended, EndedChain, Owner, Scope
+from atomiton_runtime.run.state import Place, RunState, apply, new_run
+from atomiton_runtime.values import Value, decode, encode
 
 Timer = RetryDue | AttemptTimeout | RunTimeout
 _NULL = msgspec.Raw(b"null")
@@ -22,7 +27,9 @@ _NULL = msgspec.Raw(b"null")
 class ActiveRun:
     """A run that has not ended. Only the conductor touches it."""
 
-    __slots__ = ("began", "first", "request", "started_at", "state", "timers", "tokens")
+    __slots__ = (
+        "_frames", "_items", "_logged", "began", "first", "request", "started_at", "state", "timers", "tokens"
+    )  # fmt: skip
 
     def __init__(self, request: StartRun, at: datetime, process: str) -> None:
         flow = request.flow
@@ -46,36 +53,104 @@ class ActiveRun:
         self.started_at = at.isoformat()
         self.timers: dict[Timer, float] = {}
         """What is to be given back, and when, by the monotonic clock."""
-        self.tokens: dict[int, CancelToken] = {}
-        """Node index -> the token of the attempt that runs."""
+        self.tokens: dict[Place, CancelToken] = {}
+        """Node -> the token of the attempt that runs."""
+        self._frames: dict[ScopeId, Frame] = {ROOT: Frame(flow, request.variables)}
+        """What the nodes of the flow, and of each execution of a body, know of their surroundings."""
+        self._items: dict[Place, Sequence[msgspec.Raw]] = {}
+        """Node -> the items of the executions of its body: they are no part of the state, for they are many."""
+        self._logged = 0
 
     def now(self, wall: datetime) -> Now:
         """Return this moment, as this run sees it."""
         return Now(wall, 0.0 if self.began is None else round(time.monotonic() - self.began, 6))
 
+    def type_of(self, given: Answer) -> str | None:
+        """Return the node type that an answer is about; None when what it was executed in is over."""
+        scope = self.state.scopes.get(given.scope)
+        return None if scope is None else scope.graph.nodes[given.node].type
+
+    def take_over(self, given: Given, state: RunState) -> None:
+        """Take over the state after a decision about `given`, and keep what the nodes of new executions will need."""
+        self.state = state
+        if isinstance(given, Answer) and isinstance(given.outcome, Opened):
+            self._items[given.scope, given.node] = given.outcome.items
+        if state.scopes.keys() == self._frames.keys() and not self._items:
+            return
+        for scope_id in state.scopes.keys() - self._frames.keys():
+            self._frames[scope_id] = self._frame(state.scopes[scope_id])
+        for scope_id in self._frames.keys() - state.scopes.keys():
+            del self._frames[scope_id]
+            self.tokens = {place: token for place, token in self.tokens.items() if place[0] != scope_id}
+        for place in tuple(self._items):
+            scope = state.scopes.get(place[0])
+            if scope is None or scope.nodes[place[1]].body is None:
+                del self._items[place]
+
+    def _frame(self, scope: Scope) -> "Frame":
+        owner = scope.owner
+        assert owner is not None
+        around = self._frames[owner.scope]
+        node = self.state.scopes[owner.scope].nodes[owner.node]
+        assert node.body is not None
+        item = self._item(owner, node.body, scope.index)
+        if scope.flow is scope.graph:
+            return Frame(scope.flow, cast("dict[str, Value]", decode(item)))
+        iteration = around.iteration
+        if node.body.plan.numbered:
+            outer = iteration if iteration is not None and iteration.numbered else None
+            iteration = Iteration(item, scope.index, outer)
+        return Frame(around.flow, around.variables, item, iteration or Iteration(item, 0, numbered=False))
+
+    def _item(self, owner: Owner, body: BodyState, index: int) -> msgspec.Raw:
+        items = self._items[owner.scope, owner.node]
+        if body.plan.count is None and index:
+            return _last_result(body)
+        return items[index] if items else msgspec.Raw(encode(index))
+
     def order(self, effect: Execute) -> ExecuteNode:
-        """Return the order for an attempt, with a token of its own."""
-        request, state = self.request, self.state
-        token = self.tokens[effect.node] = CancelToken()
-        node = request.flow.nodes[effect.node]
-        return ExecuteNode(
+        """Return the order for a step of an attempt, with a token of its own."""
+        request, scope, frame = self.request, self.state.scopes[effect.scope], self._frames[effect.scope]
+        token = self.tokens[effect.scope, effect.node] = CancelToken()
+        order = ExecuteNode(
             run_id=request.run_id,
-            flow=request.flow,
+            flow=frame.flow,
+            scope=effect.scope,
+            graph=scope.graph,
             node=effect.node,
+            prefix=scope.prefix,
             attempt=effect.attempt,
-            variables=request.variables,
+            step=effect.step,
+            variables=frame.variables,
             trigger=request.trigger,
             started_at=self.started_at,
-            inputs=tuple([_port_value(state, ref) for ref in node.refs]),
+            inputs=tuple([_port_value(scope, ref) for ref in scope.graph.nodes[effect.node].refs]),
+            default=frame.input,
+            iteration=frame.iteration,
             cancel=token,
         )
+        body = scope.nodes[effect.node].body
+        if body is None:
+            return order
+        if effect.step == "gather":
+            return msgspec.structs.replace(order, executions=_in_order(body.ended))
+        item = self._item(Owner(effect.scope, effect.node), body, body.started)
+        return msgspec.structs.replace(order, last=Iteration(item, body.started))
 
     def stop(self, effect: Stop) -> None:
         """Tell an attempt that runs to stop; returns at once."""
-        token = self.tokens.get(effect.node)
+        token = self.tokens.get((effect.scope, effect.node))
         if token is not None:
             token.timed_out = effect.why == "timeout"
             token.cancel()
+
+    def within_log(self, text: str) -> str:
+        """Return as much of what was said as the log of the run still holds; the place of the rest is marked once."""
+        room = MAX_RUN_CHARS - self._logged
+        self._logged += len(text)
+        if room < 0:
+            return ""
+        return text if len(text) <= room else f"{text[:room]}\n{CUT}"
 
     def set_timer(self, effect: SetTimer) -> float:
         """Remember a timer; return when it is due, by the monotonic clock."""
@@ -92,11 +167,37 @@ class ActiveRun:
         return [timer for _, _, timer in due]
 
 
-def _port_value(state: RunState, ref: PortRef) -> msgspec.Raw | None:
+class Frame(msgspec.Struct, frozen=True):
+    """What the nodes of the flow, or of one execution of a body, know of their surroundings."""
+
+    flow: Flow
+    """The flow in whose file they are written."""
+    variables: dict[str, Value]
+    input: msgspec.Raw | None = None
+    """Of a node without an `input` key."""
+    iteration: Iteration | None = None
+
+
+def _last_result(body: BodyState) -> msgspec.Raw:
+    """Return the result of the execution that ended last, where they follow each other."""
+    assert body.ended is not None
+    ports = next(iter(body.ended[0].outputs.values()), {})
+    return next(iter(ports.values()), _NULL)
+
+
+def _in_order(chain: EndedChain) -> tuple[Ended, ...]:
+    ended: list[Ended] = []
+    while chain is not None:
+        ended.append(chain[0])
+        chain = chain[1]
+    return tuple(sorted(ended, key=lambda each: each.index))
+
+
+def _port_value(scope: Scope, ref: PortRef) -> msgspec.Raw | None:
     """Return the encoded value of a port of a settled node; None where there is none."""
-    if not has_value(state, ref):
+    if not has_value(scope, ref):
         return None
-    node = state.nodes[state.index_of[ref.node]]
+    node = scope.nodes[scope.graph.index_of[ref.node]]
     if ref.port == ERROR_PORT:
         error = node.error
         return msgspec.Raw(
@@ -104,7 +205,7 @@ def _port_value(state: RunState, ref: PortRef) -> msgspec.Raw | None:
                 {
                     "code": error.code if error else "",
                     "message": error.message if error else "",
-                    "node": ref.node,
+                    "node": scope.prefix + ref.node,
                     "attempts": node.attempt,
                 }
             )

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -9,40 +10,55 @@ from typing import cast
 
 import msgspec
 
-from atomiton_runtime.actors.messages import ExecuteNode
-from atomiton_runtime.errors import AtomitonError, ErrorInfo, Where
+from atomiton_runtime.actors.messages import ExecuteNode, Iteration
+from atomiton_runtime.errors import AtomitonError, ErrorInfo, StorageError, Where
 from atomiton_runtime.flow.expressions import Scope, Templated, render
-from atomiton_runtime.flow.model import Flow, ListInput, Node, SingleInput, TableInput
+from atomiton_runtime.flow.model import ListInput, Node, SingleInput, TableInput
 from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeError
-from atomiton_runtime.nodes.registry import NodeCatalogue
+from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
+from atomiton_runtime.run.draft import timeout_error
 from atomiton_runtime.run.given import Answer, Cancelled, Failed, Outcome, Skipped, Succeeded
 from atomiton_runtime.storage.large_values import LargeValues
-from atomiton_runtime.values import Value
+from atomiton_runtime.values import Value, preview
+
+_SHOWN_CHARS = 80
 
 
-def attempt(order: ExecuteNode, catalogue: NodeCatalogue, large_values: LargeValues) -> Answer:
-    """Return what became of the attempt that `order` asks for."""
+def _nowhere(text: str) -> None:
+    del text
+
+
+def attempt(
+    order: ExecuteNode,
+    catalogue: NodeCatalogue,
+    large_values: LargeValues,
+    log: Callable[[str], None] = _nowhere,
+) -> Answer:
+    """Return what became of the step of an attempt that `order` asks for; `log` is told what the node says."""
     began = time.perf_counter()
-    node = order.flow.nodes[order.node]
     try:
-        outcome = _execute(order, node, catalogue, large_values)
+        outcome = _execute(order, catalogue, large_values, log)
     except NodeCancelledError:
-        outcome = _stopped(order, node)
+        outcome = _stopped(order)
     except NodeError as error:
-        outcome = Failed(_info(error, order.flow, node), error.retry_after_s or 0.0)
+        outcome = Failed(_info(error, order, large_values), error.retry_after_s or 0.0)
     except AtomitonError as error:
         # The same expression on the same input fails again: no attempt after this one would help.
-        outcome = Failed(_info(error, order.flow, node), final=True)
+        outcome = Failed(_info(error, order, large_values), final=True)
     except BaseException as error:  # noqa: BLE001  # a border: a node type may raise anything, also SystemExit
-        outcome = Failed(_info(_unexpected(error, node), order.flow, node))
-    return Answer(order.node, order.attempt, outcome, round(time.perf_counter() - began, 6))
+        outcome = Failed(_info(_unexpected(error, order.written), order, large_values))
+    lasted_s = round(time.perf_counter() - began, 6)
+    return Answer(order.node, order.attempt, outcome, lasted_s, order.scope)
 
 
-def _execute(order: ExecuteNode, node: Node, catalogue: NodeCatalogue, large_values: LargeValues) -> Outcome:
+def _execute(
+    order: ExecuteNode, catalogue: NodeCatalogue, large_values: LargeValues, log: Callable[[str], None]
+) -> Outcome:
     order.cancel.raise_if_cancelled()
-    value = _input(node, order.inputs, large_values)
-    scope = _scope(order, value)
-    if node.when is not None and not node.when.evaluate(scope):
+    node = order.written
+    value = _input(node, order, large_values)
+    scope = _scope(order, value, large_values)
+    if order.step == "begin" and node.when is not None and not node.when.evaluate(scope):
         return Skipped(f"`when` is false: {node.when.text}")
     catalogued = catalogue.find(node.type)
     if catalogued is None:
@@ -53,21 +69,39 @@ def _execute(order: ExecuteNode, node: Node, catalogue: NodeCatalogue, large_val
         scope=scope,
         folder=_folder(order.flow.folder),
         cancel=order.cancel,
-        has_input=node.input is not None,
         timeout_s=node.timeout_s,
+        has_input=node.input is not None or order.default is not None,
+        log=log,
         flow_path=order.flow.path,
         code_lines=node.code_lines,
+        calls=order.flow.subflows.get(node.calls or ""),
     )
-    outputs = catalogued.node_type.execute(catalogued.prepare(rendered), context)
+    outcome = _step(order, catalogued, catalogued.prepare(rendered), context, large_values)
     order.cancel.raise_if_cancelled()
-    return Succeeded(large_values.pack(outputs))
+    return outcome
 
 
-def _input(node: Node, inputs: tuple[msgspec.Raw | None, ...], large_values: LargeValues) -> Value:
-    values = [None if raw is None else large_values.unpack(raw) for raw in inputs]
+def _step(
+    order: ExecuteNode,
+    catalogued: CataloguedType,
+    parameters: msgspec.Struct,
+    context: NodeContext,
+    large_values: LargeValues,
+) -> Outcome:
+    node_type = catalogued.node_type
+    if catalogued.body is None:
+        return Succeeded(large_values.pack(cast("dict[str, Value]", node_type.execute(parameters, context))))
+    # Imported here: most flows have no body.
+    from atomiton_runtime.actors import body_steps
+
+    return body_steps.execute(order, node_type, parameters, context, large_values)
+
+
+def _input(node: Node, order: ExecuteNode, large_values: LargeValues) -> Value:
+    values = [None if raw is None else large_values.unpack(raw) for raw in order.inputs]
     match node.input:
         case None:
-            return None
+            return None if order.default is None else large_values.unpack(order.default)
         case SingleInput():
             return values[0]
         case ListInput():
@@ -76,18 +110,26 @@ def _input(node: Node, inputs: tuple[msgspec.Raw | None, ...], large_values: Lar
             return {name: value for (name, _), value in zip(refs, values, strict=True)}
 
 
-def _scope(order: ExecuteNode, value: Value) -> Scope:
+def _scope(order: ExecuteNode, value: Value, large_values: LargeValues) -> Scope:
     flow = order.flow
-    return Scope(
-        {
-            "input": value,
-            "vars": order.variables,
-            "env": os.environ,
-            "run": {"id": order.run_id, "trigger": order.trigger, "started_at": order.started_at},
-            "flow": {"id": flow.id, "name": flow.name, "folder": flow.folder},
-            "now": datetime.now(UTC).isoformat(),
-        }
-    )
+    names: dict[str, object] = {
+        "input": value,
+        "vars": order.variables,
+        "env": os.environ,
+        "run": {"id": order.run_id, "trigger": order.trigger, "started_at": order.started_at},
+        "flow": {"id": flow.id, "name": flow.name, "folder": flow.folder},
+        "now": datetime.now(UTC).isoformat(),
+    }
+    if order.iteration is not None:
+        names |= _names_of(order.iteration, large_values)
+    return Scope(names)
+
+
+def _names_of(iteration: Iteration, large_values: LargeValues) -> dict[str, object]:
+    names: dict[str, object] = {"item": large_values.unpack(iteration.item), "index": iteration.index}
+    if iteration.outer is not None:
+        names["outer"] = _names_of(iteration.outer, large_values)
+    return names
 
 
 @lru_cache(maxsize=256)
@@ -95,24 +137,29 @@ def _folder(path: str) -> Path:
     return Path(path)
 
 
-def _stopped(order: ExecuteNode, node: Node) -> Outcome:
+def _stopped(order: ExecuteNode) -> Outcome:
     if not order.cancel.timed_out:
         return Cancelled()
-    return Failed(
-        ErrorInfo(
-            "NODE-010",
-            f"took longer than its timeout of {node.timeout_s:g} s",
-            node.id,
-            Where(order.flow.path, node.line, 1),
-            "raise `timeout` of the node, or give it less to do",
-        )
-    )
+    return Failed(timeout_error(order.flow.path, order.written, order.node_id))
 
 
-def _info(error: AtomitonError, flow: Flow, node: Node) -> ErrorInfo:
+def _info(error: AtomitonError, order: ExecuteNode, large_values: LargeValues) -> ErrorInfo:
+    place = "" if order.iteration is None else _place(order.iteration, large_values)
     # File names and what programs print may hold halves of characters, which no journal can keep.
-    message = error.message.encode("utf-8", "replace").decode()
-    return ErrorInfo(error.code, message, node.id, error.where or Where(flow.path, node.line, 1), error.hint)
+    message = f"{error.message}{place}".encode("utf-8", "replace").decode()
+    where = error.where or Where(order.flow.path, order.written.line, 1)
+    return ErrorInfo(error.code, message, order.node_id, where, error.hint)
+
+
+def _place(iteration: Iteration, large_values: LargeValues) -> str:
+    """Return which item a failure is about: ` (item 3: {"id": 7})`."""
+    if not iteration.numbered:
+        return ""
+    try:
+        item = preview(large_values.unpack(iteration.item), _SHOWN_CHARS)
+    except StorageError:  # its file is gone, which is most likely what the failure is about
+        return f" (item {iteration.index})"
+    return f" (item {iteration.index}: {item})"
 
 
 def _missing(node: Node) -> NodeError:

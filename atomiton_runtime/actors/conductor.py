@@ -17,6 +17,7 @@ from atomiton_runtime.actors.messages import (
     FlowSaved,
     GetActiveRuns,
     NodeAnswered,
+    NodeSpoke,
     Order,
     StartRun,
     StoreFailed,
@@ -32,7 +33,7 @@ from atomiton_runtime.ids import RunId, new_run_id
 from atomiton_runtime.run.decide import decide
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
 from atomiton_runtime.run.events import RunEvent, is_final
-from atomiton_runtime.run.given import Abort, Answer, Begin, Cancel, Failed, Given
+from atomiton_runtime.run.given import Abort, Answer, Begin, Cancel, Failed, Given, Spoken
 
 GATHER_S = 0.002
 """How long an event may wait for others before it goes to the keeper. Waking another thread for each event costs
@@ -62,9 +63,9 @@ class Conductor(GuardedActor[ConductorMessage]):
     """Lets every run proceed. Never asks, sleeps or opens a file.
 
     Owns: the state of all runs, their timers and queues, and which node execution is idle. Receives: `StartRun`,
-    `EndRun`, `EndAllRuns`, `NodeAnswered`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`, `TimeIsUp`. Sends: `Append`
-    to the keeper, `ExecuteNode` to node executions. Rank: CONDUCTOR. When it dies its successor has the same book
-    and mailbox; a handler that raises ends the run it was about, and no other.
+    `EndRun`, `EndAllRuns`, `NodeAnswered`, `NodeSpoke`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`, `TimeIsUp`.
+    Sends: `Append` to the keeper, `ExecuteNode` to node executions. Rank: CONDUCTOR. When it dies its successor has
+    the same book and mailbox; a handler that raises ends the run it was about, and no other.
     """
 
     def __init__(
@@ -91,6 +92,8 @@ class Conductor(GuardedActor[ConductorMessage]):
             case NodeAnswered(run_id=run_id, worker=worker, answer=answer):
                 self._take_back(worker)
                 self._proceed(run_id, answer)
+            case NodeSpoke():
+                self._note(message)
             case StartRun():
                 self._accept(message)
             case TimeIsUp():
@@ -132,7 +135,9 @@ class Conductor(GuardedActor[ConductorMessage]):
         fault = ErrorInfo("RUN-012", f"the runtime failed on {type(message).__name__}: {error!r}")
         if isinstance(message, NodeAnswered):
             answer = message.answer
-            self._proceed(run_id, Answer(answer.node, answer.attempt, Failed(fault, final=True), 0.0))
+            self._proceed(
+                run_id, Answer(answer.node, answer.attempt, Failed(fault, final=True), 0.0, answer.scope)
+            )
         self._proceed(run_id, Abort(fault))
 
     # -- accepting -----------------------------------------------------------------------------------------
@@ -189,8 +194,9 @@ class Conductor(GuardedActor[ConductorMessage]):
         run = self._book.runs.get(run_id)
         if run is None:
             return
+        writer = run.type_of(given) if isinstance(given, Answer) else None
         decision = decide(run.state, given, run.now(self._clock.now()))
-        run.state = decision.state
+        run.take_over(given, decision.state)
         waiting: list[tuple[Order, ExecuteNode]] = []
         for effect in decision.effects:
             match effect:
@@ -204,10 +210,17 @@ class Conductor(GuardedActor[ConductorMessage]):
                 case SetTimer():
                     self._wake_by(run.set_timer(effect))
         if decision.events:
-            at_once = isinstance(given, Answer) and self._may_write(run.request.flow.nodes[given.node].type)
+            at_once = writer is not None and self._may_write(writer)
             self._journal(decision.events, tuple(waiting), at_once=at_once)
             if is_final(decision.events[-1]):
                 self._leave(run)
+
+    def _note(self, message: NodeSpoke) -> None:
+        """Journal what an attempt has said, up to what the log of a run may hold."""
+        text = message.speech.take()
+        run = self._book.runs.get(message.run_id)
+        if run is not None and (kept := run.within_log(text)):
+            self._proceed(message.run_id, Spoken(message.node, message.attempt, kept, message.scope))
 
     def _journal(
         self,
@@ -237,7 +250,7 @@ class Conductor(GuardedActor[ConductorMessage]):
         place = self._book.workers.place(order)
         if place is None:
             return
-        if self._may_write(order.flow.nodes[order.node].type):
+        if self._may_write(order.written.type):
             waiting.append((place, order))
         else:
             place(order)
@@ -251,7 +264,7 @@ class Conductor(GuardedActor[ConductorMessage]):
                 hint="the system has no thread or memory left: end other programs, or raise the limits (`ulimit -a`)",
             )
         )
-        answer = Answer(effect.node, effect.attempt, failed, 0.0)
+        answer = Answer(effect.node, effect.attempt, failed, 0.0, effect.scope)
         self.address.tell(NodeAnswered(run_id=run_id, worker=None, answer=answer))
 
     def _take_back(self, worker: int | None) -> None:

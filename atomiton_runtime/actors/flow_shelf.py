@@ -38,6 +38,7 @@ from atomiton_runtime.actors.messages import (
     TypesChanged,
 )
 from atomiton_runtime.actors.shelved import Loaded, Shelved, entry, settle, with_content, without_content
+from atomiton_runtime.actors.subflows import linked
 from atomiton_runtime.actors.types_beside import ChangingCatalogue, type_notices
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
@@ -139,7 +140,10 @@ class FlowShelf(GuardedActor[ShelfMessage]):
             raise self._no_such_flow(ref, is_path=is_path)
         if shelved.flow is None:
             raise FlowInvalid(shelved.problems)
-        return shelved.flow
+        return self._linked(shelved.flow)
+
+    def _linked(self, flow: Flow) -> Flow:
+        return linked(flow, self._refreshed, self._folder)
 
     def _path_of(self, flow_id: str) -> str | None:
         """Return the path of a flow of the folder.
@@ -262,9 +266,15 @@ class FlowShelf(GuardedActor[ShelfMessage]):
                 assert now.flow is not None
                 self._publish(_loaded(now))
                 if saving == "saved":
-                    self._conductor.tell(FlowSaved(flow=now.flow))
+                    self._run_saved(now, now.flow)
             case _:
                 assert_never(saving)
+
+    def _run_saved(self, shelved: Shelved, flow: Flow) -> None:
+        try:
+            self._conductor.tell(FlowSaved(flow=self._linked(flow)))
+        except FlowInvalid as error:
+            self._publish(_broken(msgspec.structs.replace(shelved, problems=error.problems, flow=None)))
 
     def _shelve_unreadable(self, path: str, error: ErrorInfo) -> None:
         before = self._shelved.get(path) or Shelved(path=path)

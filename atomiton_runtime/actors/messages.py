@@ -5,13 +5,16 @@ from typing import TypeAlias
 
 import msgspec
 
+from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo
-from atomiton_runtime.flow.model import Flow
-from atomiton_runtime.ids import FlowId, RunId
+from atomiton_runtime.flow.model import Body, Flow, Node
+from atomiton_runtime.ids import ROOT, FlowId, NodeId, RunId, ScopeId
 from atomiton_runtime.nodes.base import CancelToken
+from atomiton_runtime.run.effects import Step
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, Trigger
 from atomiton_runtime.run.given import Answer
 from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.run.scope import Ended
 from atomiton_runtime.values import Value
 
 # --- every actor ------------------------------------------------------------------------------------------
@@ -63,6 +66,16 @@ class NodeAnswered(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer
 
 
+class NodeSpoke(msgspec.Struct, frozen=True, kw_only=True):
+    """From a node execution: an attempt has said something, all of which is in `speech` until it is taken."""
+
+    run_id: RunId
+    scope: ScopeId
+    node: int
+    attempt: int
+    speech: Speech
+
+
 class FlowSaved(msgspec.Struct, frozen=True, kw_only=True):
     """From the flow shelf: a flow's file has new, valid content (never at its first loading)."""
 
@@ -81,10 +94,28 @@ class GetActiveRuns(msgspec.Struct, frozen=True):
 
 
 ConductorMessage: TypeAlias = (
-    StartRun | EndRun | EndAllRuns | NodeAnswered | FlowSaved | StoreFailed | GetActiveRuns | TimeIsUp
+    StartRun
+    | EndRun
+    | EndAllRuns
+    | NodeAnswered
+    | NodeSpoke
+    | FlowSaved
+    | StoreFailed
+    | GetActiveRuns
+    | TimeIsUp
 )
 
 # --- NodeExecution ----------------------------------------------------------------------------------------
+
+
+class Iteration(msgspec.Struct, frozen=True):
+    """What `item`, `index` and `outer` mean to a node within a body."""
+
+    item: msgspec.Raw
+    index: int
+    outer: "Iteration | None" = None
+    numbered: bool = True
+    """False: there is no loop around, so that `item` is the body's input."""
 
 
 class ExecuteNode(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,16 +123,40 @@ class ExecuteNode(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: RunId
     flow: Flow
+    """The flow in whose file the node is written."""
+    scope: ScopeId = ROOT
+    graph: Body | None = None
+    """The body that the node is of; None: the flow."""
     node: int
-    """The index in `flow.nodes`."""
+    """The index in `graph.nodes`."""
+    prefix: str = ""
+    """What the node's id begins with within the run: nothing, or `each/3/`."""
     attempt: int
+    step: Step = "begin"
     variables: dict[str, Value]
     trigger: Trigger
     started_at: str
     """ISO 8601, of the run."""
     inputs: tuple[msgspec.Raw | None, ...]
     """In the order of `Node.refs`: the encoded value of each port; None where there is none."""
+    default: msgspec.Raw | None = None
+    """The input of a node that has no `input` key; None: it has none."""
+    iteration: Iteration | None = None
+    executions: tuple[Ended, ...] = ()
+    """For `gather`: what became of each execution of the body, in order."""
+    last: Iteration | None = None
+    """For `again`: the last execution's result, and the index of the one that is asked about."""
     cancel: CancelToken
+
+    @property
+    def written(self) -> Node:
+        """The node."""
+        return (self.graph or self.flow).nodes[self.node]
+
+    @property
+    def node_id(self) -> NodeId:
+        """Its whole id: `each/3/resize`."""
+        return NodeId(self.prefix + self.written.id)
 
 
 # --- StorageKeeper ----------------------------------------------------------------------------------------

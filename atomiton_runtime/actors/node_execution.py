@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from atomiton_runtime.actors.attempt import attempt
 from atomiton_runtime.actors.base import Address, GuardedActor
-from atomiton_runtime.actors.messages import ExecuteNode, NodeAnswered
+from atomiton_runtime.actors.messages import ExecuteNode, NodeAnswered, NodeSpoke
+from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.run.given import Answer, Failed
@@ -14,8 +15,8 @@ from atomiton_runtime.storage.large_values import LargeValues
 class NodeExecution(GuardedActor[ExecuteNode]):
     """Executes attempts, of any node of any run: starting an actor costs more than a whole node, so it is reused.
 
-    Owns: nothing between two messages. Receives: `ExecuteNode`. Sends: `NodeAnswered` to the conductor. Rank:
-    NODE. When it dies its successor answers what is in the mailbox.
+    Owns: nothing between two messages. Receives: `ExecuteNode`. Sends: `NodeAnswered` and `NodeSpoke` to the
+    conductor. Rank: NODE. When it dies its successor answers what is in the mailbox.
     """
 
     def __init__(
@@ -36,13 +37,20 @@ class NodeExecution(GuardedActor[ExecuteNode]):
 
     def receive(self, message: ExecuteNode) -> None:
         """Execute and report."""
-        self._report(message, attempt(message, self._catalogue, self._large_values))
+        speech = Speech(lambda speech: self._conductor.tell(_spoke(message, speech)))
+        self._report(message, attempt(message, self._catalogue, self._large_values, speech.say))
 
     def on_fault(self, message: object, error: BaseException) -> None:
         """Report the attempt that could not even fail in the usual way (memory ran out, say)."""
         if isinstance(message, ExecuteNode):
             failed = Failed(ErrorInfo("RUN-012", f"the attempt failed inside the runtime: {error!r}"))
-            self._report(message, Answer(message.node, message.attempt, failed, 0.0))
+            self._report(message, Answer(message.node, message.attempt, failed, 0.0, message.scope))
 
     def _report(self, order: ExecuteNode, answer: Answer) -> None:
         self._conductor.tell(NodeAnswered(run_id=order.run_id, worker=self._number, answer=answer))
+
+
+def _spoke(order: ExecuteNode, speech: Speech) -> NodeSpoke:
+    return NodeSpoke(
+        run_id=order.run_id, scope=order.scope, node=order.node, attempt=order.attempt, speech=speech
+    )

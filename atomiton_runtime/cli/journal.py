@@ -93,6 +93,15 @@ def _told(event: RunEvent) -> list[str]:
         case ev.NodeCancelled():
             when = f" after {duration(event.duration_s)}" if event.attempt else " before it began"
             return [f"{_node(event.node)} {status('cancelled')}{when}"]
+        case ev.NodeLogged():
+            return [f"{_node(event.node)} {dim('|')} {line}" for line in harmless(event.text).splitlines()]
+        case ev.BodyOpened():
+            return []
+        case ev.BodyStarted():
+            return [f"{_node(event.node)} {dim(f'iteration {event.index}')}"]
+        case ev.BodyStopRequested():
+            why = "one child has won" if event.reason == "race" else "its time is over"
+            return [f"{_node(event.node)} told to end its children: {why}"]
         case ev.RunCancelRequested():
             return [f"run told to end: {event.reason}"]
         case ev.RunSucceeded():

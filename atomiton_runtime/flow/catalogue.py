@@ -5,10 +5,15 @@ from typing import Literal, Protocol
 
 import msgspec
 
-ParameterKind = Literal["value", "expression", "key", "code"]
+ParameterKind = Literal["value", "expression", "key", "code", "child", "flow"]
 """`value`: every text in it is a template. `expression`: a bare expression, compiled at loading. `key`: the same,
 but a bare name (other than those of an item) means the key of that name in each item, and is no unknown name. `code`: a
-text in another language, taken verbatim, never a template."""
+text in another language, taken verbatim, never a template. `child`: the id of a child node. `flow`: the id or path of
+another flow. These two are taken verbatim as well: they are part of the graph, which is known before anything runs."""
+
+BodyKind = Literal["once", "repeated", "side-by-side", "flow"]
+"""How a node type executes child nodes: `once`; `repeated` (a loop: they have an `item` and an `index` of their own);
+`side-by-side` (all at the same time, so that none may wait for another); `flow` (those of another flow)."""
 
 
 COMMON_KEYS: frozenset[str] = frozenset(
@@ -54,8 +59,8 @@ class NodeTypeInfo(Protocol):
         ...
 
     @property
-    def has_body(self) -> bool:
-        """Whether a `nodes` table with child nodes belongs to it."""
+    def body(self) -> BodyKind | None:
+        """How it executes child nodes; None: it has none."""
         ...
 
     @property

@@ -77,6 +77,11 @@ class Scope:
         child._names = self._names | names
         return child
 
+    def nested(self) -> "Scope":
+        """Return a scope in which what is repeated here is called `outer.item` and `outer.index`; see `child`."""
+        outer = {name: self._names[name] for name in ("item", "index", "outer") if name in self._names}
+        return self.child(outer=outer) if outer else self
+
     @property
     def names(self) -> Mapping[str, object]:
         """The names; not to be changed."""

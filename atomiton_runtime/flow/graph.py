@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from atomiton_runtime.flow.inputs import ERROR_PORT
-from atomiton_runtime.flow.model import Node
+from atomiton_runtime.flow.model import Body, Node
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +41,18 @@ def build_graph(nodes: Sequence[Node]) -> Graph:
         # Whoever takes only the error port of a node does not use its outputs: they are still the run's.
         sinks=tuple(index for index in range(len(nodes)) if index not in used),
         handled=frozenset(handled),
+    )
+
+
+def body_of(nodes: tuple[Node, ...]) -> Body:
+    """Return child nodes with the edges between them."""
+    graph = build_graph(nodes)
+    return Body(
+        nodes=nodes,
+        parents=graph.parents,
+        dependents=graph.dependents,
+        sinks=graph.sinks,
+        handled=graph.handled,
     )
 
 

@@ -22,6 +22,8 @@ class Siblings(msgspec.Struct, frozen=True):
     """Node id -> its ports, primary first; None: its type is unknown, which is reported elsewhere."""
     outside: frozenset[str] = frozenset()
     """The nodes around the body, which must not be named inside."""
+    side_by_side: bool = False
+    """True: they are executed at the same time, so that none can wait for another."""
 
 
 def read_input(
@@ -71,6 +73,9 @@ def _is_there(name: str, node: str, siblings: Siblings, path: KeyPath, findings:
         findings.add("FLOW-011", f"node `{node}` refers to itself", path, token=name)
         return False
     if name in siblings.ports:
+        if siblings.side_by_side:
+            message = f"node `{node}` cannot wait for `{name}`: they are executed at the same time"
+            findings.add("FLOW-018", message, path, hint="put both into a `group`, as one child", token=name)
         return True
     if name in siblings.outside:
         hint: str | None = "inside a body only the nodes beside it can be named; the body's item is `item`"

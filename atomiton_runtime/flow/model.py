@@ -107,12 +107,19 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     repeatable: bool | None = None
     """None: as the node type declares."""
     run_on: str = "local"
-    children: tuple["Node", ...] = ()
-    """The body of a control node; their indexes count within the body."""
+    body: "Body | None" = None
+    """The child nodes; None: it has none of its own."""
+    calls: str | None = None
+    """The flow whose nodes are its body, as written: an id or a path."""
     line: int = 1
     """The line of the node's table header, counted from 1 (found by a cheap text scan)."""
     code_lines: dict[str, Sequence[int]] = {}
     """Parameter that is taken verbatim -> the line of the file of each line of its text, counted from 1."""
+
+    @property
+    def children(self) -> tuple["Node", ...]:
+        """The nodes of its body."""
+        return () if self.body is None else self.body.nodes
 
     @property
     def refs(self) -> tuple[PortRef, ...]:
@@ -130,8 +137,28 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
                 assert_never(self.input)
 
 
-class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole, valid flow. Everything about its graph that a run needs is computed once, at loading."""
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """Nodes and who of them waits for whom. What a run needs of it is computed once, at loading."""
+
+    nodes: tuple[Node, ...]
+    parents: tuple[tuple[int, ...], ...]
+    """Node index -> indexes it waits for (input and after, no doubles), ascending."""
+    dependents: tuple[tuple[int, ...], ...]
+    """Node index -> indexes that wait for it, ascending."""
+    sinks: tuple[int, ...]
+    """Indexes of the nodes whose outputs nobody reads or waits for, ascending."""
+    handled: frozenset[int]
+    """Indexes of the nodes whose `error` port some node takes: their failure counts as handled."""
+    index_of: dict[NodeId, int] = {}
+    """Node id -> its index; made here, whatever is given."""
+
+    def __post_init__(self) -> None:
+        """Index the nodes."""
+        msgspec.structs.force_setattr(self, "index_of", {node.id: node.index for node in self.nodes})
+
+
+class Flow(Body, frozen=True, kw_only=True):
+    """A whole, valid flow."""
 
     id: FlowId
     """The file's stem."""
@@ -145,12 +172,6 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the file's bytes, in hex."""
     variables: dict[str, Variable]
     settings: Settings
-    nodes: tuple[Node, ...]
-    parents: tuple[tuple[int, ...], ...]
-    """Node index -> indexes it waits for (input and after, no doubles), ascending."""
-    dependents: tuple[tuple[int, ...], ...]
-    """Node index -> indexes that wait for it, ascending."""
-    sinks: tuple[int, ...]
-    """Indexes of the nodes whose outputs nobody reads or waits for, ascending."""
-    handled: frozenset[int]
-    """Indexes of the nodes whose `error` port some node takes: their failure counts as handled."""
+    subflows: "dict[str, Flow]" = {}
+    """What its nodes call, at any depth: the reference as written -> that flow, whole itself. Filled when the flow
+    is asked for, not when it is loaded: these are other files."""

@@ -13,6 +13,8 @@ EVERYWHERE = frozenset(("input", "vars", "env", "secrets", "run", "flow", "now")
 """The names that every expression may use."""
 OF_ITEMS = frozenset(("item", "index", "acc"))
 """The names that exist where something is repeated: in bodies, and in parameters that are expressions."""
+OUTER = "outer"
+"""`outer.item`, `outer.index`, `outer.outer`: the same names of what is repeated around that."""
 FUNCTIONS = frozenset(("range",))
 """What may be called by its bare name."""
 
@@ -21,6 +23,7 @@ _WHERE_ITEMS = {
     "item": "`item` exists inside a body and in expressions over items",
     "index": "`index` exists inside a body and in expressions over items",
     "acc": "`acc` exists in the expression of `reduce`",
+    "outer": "`outer` exists where something is repeated within a loop",
 }
 
 
@@ -49,7 +52,7 @@ def name_faults(
     Args:
         uses: the names, each with its key.
         variables: the names of the flow's variables.
-        repeats: which of `item`, `index` and `acc` exist here.
+        repeats: which of `item`, `index`, `acc` and `outer` exist here.
     """
     for use in uses:
         fault = _fault(use, variables, repeats)
@@ -70,7 +73,7 @@ def _fault(use: Use, variables: Collection[str], repeats: Collection[str]) -> Na
         return NameFault("EXPR-002", f"`{name}` has no key `{key}`", hint, key)
     if name in EVERYWHERE or name in repeats:
         return None
-    if name in OF_ITEMS:
+    if name in _WHERE_ITEMS:
         return NameFault("EXPR-002", f"`{name}` does not exist here", _WHERE_ITEMS[name], name)
     return _unknown(name, variables, repeats)
 

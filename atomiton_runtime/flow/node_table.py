@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+import msgspec
+
 from atomiton_runtime.flow.catalogue import Catalogue, NodeTypeInfo
 from atomiton_runtime.flow.code_lines import CodeLines
 from atomiton_runtime.flow.common_keys import READERS
 from atomiton_runtime.flow.expressions import Templated
 from atomiton_runtime.flow.findings import Findings, KeyPath
-from atomiton_runtime.flow.graph import build_graph, find_cycles
+from atomiton_runtime.flow.graph import body_of, build_graph, find_cycles
 from atomiton_runtime.flow.inputs import Siblings, read_after, read_input
 from atomiton_runtime.flow.lookup import did_you_mean
 from atomiton_runtime.flow.model import Node
@@ -21,6 +23,19 @@ MAX_BODIES = 20
 """Deepest nesting of bodies."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+
+
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """What is around the nodes of a table."""
+
+    depth: int = 0
+    """How many bodies."""
+    loops: int = 0
+    """How many of them are repeated."""
+    side_by_side: bool = False
+    """Whether the nodes of the table are executed at the same time."""
+    outside: frozenset[str] = frozenset()
+    """The nodes of the tables around, which must not be named inside."""
 
 
 class Nodes:
@@ -42,17 +57,15 @@ class Nodes:
         self._types: dict[str, NodeTypeInfo | None] = {}
         self._count = 0
 
-    def read(
-        self, table: object, path: KeyPath, outside: frozenset[str] = frozenset(), depth: int = 0
-    ) -> tuple[Node, ...]:
+    def read(self, table: object, path: KeyPath, around: "Around | None" = None) -> tuple[Node, ...]:
         """Return the nodes of a `nodes` table; what is wrong is reported.
 
         Args:
             table: as written.
             path: of the table.
-            outside: the nodes around the body, which must not be named inside.
-            depth: how many bodies are around the table.
+            around: the bodies around the table, if it is one of a body.
         """
+        around = around or Around()
         if not isinstance(table, dict):
             self._findings.wrong_kind("a table of nodes", table, path, "write `[nodes.NAME]`")
             return ()
@@ -62,15 +75,15 @@ class Nodes:
             if self._is_node(name, node, (*path, name))
         }
         self._count += len(written)
-        if self._count > MAX_NODES or depth > MAX_BODIES:
+        if self._count > MAX_NODES or around.depth > MAX_BODIES:
             limit = (
                 f"{MAX_NODES:,} nodes" if self._count > MAX_NODES else f"{MAX_BODIES} bodies in each other"
             )
             self._findings.add_key("FLOW-013", f"a flow has at most {limit}", path)
             return ()
-        siblings = self._siblings(cast("dict[str, object]", table), written, outside)
+        siblings = self._siblings(cast("dict[str, object]", table), written, around)
         nodes = tuple(
-            self._node(name, index, node, siblings, (*path, name), depth)
+            self._node(name, index, node, siblings, (*path, name), around)
             for index, (name, node) in enumerate(written.items())
         )
         self._report_cycles(nodes, path)
@@ -91,13 +104,13 @@ class Nodes:
         self,
         table: Mapping[str, object],
         written: Mapping[str, Mapping[str, object]],
-        outside: frozenset[str],
+        around: "Around",
     ) -> Siblings:
         ports: dict[str, tuple[str, ...] | None] = dict.fromkeys(table)
         for name, node in written.items():
             node_type = self._type(node.get("type"))
             ports[name] = None if node_type is None else node_type.ports
-        return Siblings(ports, outside - ports.keys())
+        return Siblings(ports, around.outside - ports.keys(), around.side_by_side)
 
     def _type(self, name: object) -> NodeTypeInfo | None:
         if not isinstance(name, str):
@@ -113,10 +126,10 @@ class Nodes:
         written: dict[str, object],
         siblings: Siblings,
         path: KeyPath,
-        depth: int,
+        around: "Around",
     ) -> Node:
         node_type = self._type(written.get("type"))
-        surroundings = Surroundings(self._variables, depth > 0)
+        surroundings = Surroundings(self._variables, around.depth > 0, around.loops)
         common: dict[str, object] = {}
         if "input" in written:
             place = (*path, "input")
@@ -130,8 +143,10 @@ class Nodes:
         if node_type is None:
             self._report_type(written, path)
         else:
-            common["children"] = self._children(written, node_type, siblings, path, depth)
+            children = self._children(written, node_type, siblings, path, around)
             parameters = read_parameters(written, node_type, surroundings, path, self._findings)
+            common["body"] = body_of(children) if children else None
+            common["calls"] = self._read_graph(parameters, node_type, children, path)
         return Node(
             id=NodeId(name),
             index=index,
@@ -163,28 +178,55 @@ class Nodes:
         else:
             self._findings.wrong_kind("a text", name, (*path, "type"))
 
+    def _read_graph(
+        self,
+        parameters: Mapping[str, Templated],
+        node_type: NodeTypeInfo,
+        children: tuple[Node, ...],
+        path: KeyPath,
+    ) -> str | None:
+        """Check the parameter that names a child, and return the one that names a flow, if there are such."""
+        calls = None
+        for name, value in parameters.items():
+            kind = node_type.parameters[name].kind
+            if kind == "flow" and isinstance(value, str):
+                calls = value
+            elif kind == "child" and isinstance(value, str) and children:
+                names = [child.id for child in children]
+                if value not in names:
+                    hint = did_you_mean(value, names) or f"there are {', '.join(names[:10])}"
+                    message = f"`{path[-1]}` has no child node `{value}`"
+                    self._findings.add("FLOW-009", message, (*path, name), hint=hint)
+        return calls
+
     def _children(
         self,
         written: Mapping[str, object],
         node_type: NodeTypeInfo,
         siblings: Siblings,
         path: KeyPath,
-        depth: int,
+        around: "Around",
     ) -> tuple[Node, ...]:
         body_path = (*path, "nodes")
+        owns_nodes = node_type.body is not None and node_type.body != "flow"
         if "nodes" not in written:
-            if node_type.has_body:
+            if owns_nodes:
                 hint = f"write `[{'.'.join(map(str, body_path))}.NAME]`"
                 self._findings.add_key("FLOW-015", f"{node_type.name} needs child nodes", path, hint=hint)
             return ()
-        if not node_type.has_body:
+        if not owns_nodes:
             self._findings.add_key("FLOW-014", f"{node_type.name} has no child nodes", body_path)
             return ()
         if written["nodes"] == {}:
             self._findings.add_key("FLOW-015", f"{node_type.name} needs child nodes", body_path)
             return ()
-        outside = siblings.outside | siblings.ports.keys()
-        return self.read(written["nodes"], body_path, outside, depth + 1)
+        within = Around(
+            depth=around.depth + 1,
+            loops=around.loops + (node_type.body == "repeated"),
+            side_by_side=node_type.body == "side-by-side",
+            outside=siblings.outside | siblings.ports.keys(),
+        )
+        return self.read(written["nodes"], body_path, within)
 
     def _report_cycles(self, nodes: tuple[Node, ...], path: KeyPath) -> None:
         graph = build_graph(nodes)

@@ -18,7 +18,8 @@ from atomiton_runtime.flow.expressions import (
 )
 from atomiton_runtime.flow.findings import Findings, KeyPath
 from atomiton_runtime.flow.lookup import closest
-from atomiton_runtime.flow.names import OF_ITEMS, name_faults
+from atomiton_runtime.flow.names import OF_ITEMS, OUTER, name_faults
+from atomiton_runtime.flow.program import is_template
 
 _IN_BODIES = frozenset(("item", "index"))
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
@@ -31,11 +32,20 @@ class Surroundings(msgspec.Struct, frozen=True):
     variables: Collection[str]
     """The names of the flow's variables."""
     in_body: bool = False
+    loops: int = 0
+    """How many loops are around."""
 
     @property
     def repeats(self) -> Collection[str]:
         """The names of an iteration that exist in templates and conditions here."""
-        return _IN_BODIES if self.in_body else ()
+        if not self.in_body:
+            return ()
+        return _IN_BODIES if self.loops < 2 else (*_IN_BODIES, OUTER)
+
+    @property
+    def over_items(self) -> Collection[str]:
+        """The names that exist in expressions over items here."""
+        return OF_ITEMS if not self.in_body else (*OF_ITEMS, OUTER)
 
 
 def read_parameters(
@@ -84,11 +94,20 @@ def _read_parameter(
     place = (*path, info.name)
     if info.kind == "code" and isinstance(value, str):
         return value
+    if info.kind in ("child", "flow") and isinstance(value, str):
+        return _read_name(value, place, findings)
     if info.kind == "key" and isinstance(value, str) and _names_a_key(value):
         return compile_expression(value)
     if info.kind in ("expression", "key") and isinstance(value, str):
-        return read_expression(value, surroundings.variables, OF_ITEMS, place, findings)
+        return read_expression(value, surroundings.variables, surroundings.over_items, place, findings)
     return _read_value(value, surroundings, place, findings)
+
+
+def _read_name(value: str, place: KeyPath, findings: Findings) -> str:
+    if is_template(value):
+        hint = "write the name itself: who calls whom is known before anything runs"
+        findings.add("FLOW-017", f"`{place[-1]}` cannot be a template", place, hint=hint)
+    return value
 
 
 def _report_complaints(

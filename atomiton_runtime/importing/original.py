@@ -8,7 +8,19 @@ from atomiton_runtime.flow.problems import FlowInvalid, Problem
 from atomiton_runtime.importing.yaml_file import Data, Document, Path
 
 KNOWN_KEYS = frozenset(
-    {"id", "name", "description", "type", "version", "parameters", "data", "nodes", "edges", "variables", "settings"}
+    {
+        "id",
+        "name",
+        "description",
+        "type",
+        "version",
+        "parameters",
+        "data",
+        "nodes",
+        "edges",
+        "variables",
+        "settings",
+    }
 )
 APPEARANCE = frozenset(
     {"category", "metadata", "position", "inputPorts", "outputPorts", "parentId", "fields", "width", "height"}
@@ -70,7 +82,9 @@ def read_original(document: Document, file: str) -> OriginalFlow:
     if not isinstance(data, dict) or not isinstance(data.get("nodes"), list):
         kind = "has no list `nodes`" if isinstance(data, dict) else "is no mapping"
         hint = "a flow of the original has `name`, `nodes` and `edges`"
-        raise FlowInvalid([reader.problem("IMPORT-005", f"this is no flow of the original: it {kind}", (), hint)])
+        raise FlowInvalid(
+            [reader.problem("IMPORT-005", f"this is no flow of the original: it {kind}", (), hint)]
+        )
     flow = OriginalFlow(
         id=_word(data.get("id")),
         name=_word(data.get("name")),
@@ -200,4 +214,6 @@ def _word(value: Data) -> str:
 
 
 def _shown(path: Path) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in cast("Path", path)).lstrip(".")
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in cast("Path", path)
+    ).lstrip(".")

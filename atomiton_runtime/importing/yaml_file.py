@@ -60,7 +60,9 @@ def read_yaml(content: bytes, file: str) -> Document:
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         raise _invalid("IMPORT-001", f"this is not YAML: {_reason(exc)}", file, line, column, text) from exc
     except yaml.YAMLError as exc:
-        raise _invalid("IMPORT-001", "the file holds characters that no YAML has", file, hint=_hint(text)) from exc
+        raise _invalid(
+            "IMPORT-001", "the file holds characters that no YAML has", file, hint=_hint(text)
+        ) from exc
     except RecursionError as exc:
         raise _invalid("IMPORT-002", "lists or mappings are nested too deep", file) from exc
     if root is None:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 from atomiton_runtime.errors import AtomitonError
-from atomiton_runtime.flow.catalogue import Complaint
+from atomiton_runtime.flow.catalogue import BodyKind, Complaint
 from atomiton_runtime.flow.expressions import Scope
+from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.values import Value
 
 Effect: TypeAlias = Literal["pure", "reads", "writes"]
@@ -105,6 +106,8 @@ class NodeContext(msgspec.Struct, frozen=True, kw_only=True):
     """The flow's file; empty: there is none."""
     code_lines: Mapping[str, Sequence[int]] = {}
     """Parameter that is taken verbatim -> the line of the flow's file of each line of its text, counted from 1."""
+    calls: Flow | None = None
+    """The flow that the node's parameter of the kind `flow` names."""
     log: Callable[[str], None] = _nowhere
     """Says something to who watches the run: one or more whole lines of text, kept in the run's log up to a limit.
     Returns at once; may be called from every thread while `execute` runs."""
@@ -160,7 +163,8 @@ class NodeType(abc.ABC):
     """Raised when the same parameters and input may give another result than before."""
     ports: ClassVar[tuple[Port, ...]]
     """The outputs, primary first."""
-    has_body: ClassVar[bool] = False
+    body: ClassVar[BodyKind | None] = None
+    """How child nodes are executed; not None: see `nodes.body.BodyType`."""
     repeatable: ClassVar[bool] = True
     """Whether an attempt that a crash cut in two may simply be executed again."""
     examples: ClassVar[tuple[Example, ...]]
@@ -191,7 +195,7 @@ class NodeType(abc.ABC):
         """Let go of what is kept between attempts; called once no attempt is going on, when the runtime stops."""
 
     @abc.abstractmethod
-    def execute(self, parameters: Any, context: NodeContext) -> dict[str, Value]:
+    def execute(self, parameters: Any, context: NodeContext) -> "dict[str, Value] | object":
         """Execute one attempt and return port -> value, for every port.
 
         Args:

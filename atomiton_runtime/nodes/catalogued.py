@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from atomiton_runtime.flow.catalogue import Complaint, ParameterInfo
+from atomiton_runtime.flow.catalogue import BodyKind, Complaint, ParameterInfo
 from atomiton_runtime.nodes import parameters as checked
 from atomiton_runtime.nodes.base import NodeType
 
@@ -20,7 +20,7 @@ class CataloguedType:
         """`BUILT_IN_SOURCE`, the path of its file, or its entry point."""
         self.name: str = node_type.name
         self.ports: tuple[str, ...] = tuple(port.name for port in node_type.ports)
-        self.has_body: bool = node_type.has_body
+        self.body: BodyKind | None = node_type.body
         self.parameters: Mapping[str, ParameterInfo] = checked.parameter_infos(node_type.Parameters)
 
     def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:

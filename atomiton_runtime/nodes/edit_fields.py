@@ -65,8 +65,9 @@ class EditFields(NodeType):
 
     def execute(self, parameters: EditFieldsParameters, context: NodeContext) -> dict[str, Value]:
         """Return the object with the fields set."""
-        fields = _fields_of(context.input)
-        return {"result": parameters.values if parameters.keep_only_set else {**fields, **parameters.values}}
+        if parameters.keep_only_set:
+            return {"result": parameters.values}
+        return {"result": {**_fields_of(context.input), **parameters.values}}
 
 
 def _fields_of(value: Value) -> dict[str, Value]:

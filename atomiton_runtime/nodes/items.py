@@ -34,7 +34,7 @@ def reduced(
     Raises:
         NodeError, NodeCancelledError: as `evaluated`.
     """
-    child, evaluate = context.scope.child, expression.evaluate
+    child, evaluate = context.scope.nested().child, expression.evaluate
     for index in range(first, len(items)):
         item = items[index]
         if index % ITEMS_BETWEEN_CHECKS == 0:
@@ -64,7 +64,7 @@ def keys_of(key: Expression | None, items: Sequence[Value], context: NodeContext
 def _evaluated(
     expression: Expression, parameter: str, items: Sequence[Value], context: NodeContext
 ) -> Iterator[Value]:
-    child, evaluate = context.scope.child, expression.evaluate
+    child, evaluate = context.scope.nested().child, expression.evaluate
     for index, item in enumerate(items):
         if index % ITEMS_BETWEEN_CHECKS == 0:
             context.cancel.raise_if_cancelled()

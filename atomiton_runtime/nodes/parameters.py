@@ -10,7 +10,7 @@ from msgspec import inspect
 from atomiton_runtime.flow.catalogue import Complaint, ParameterInfo, ParameterKind
 from atomiton_runtime.flow.expressions import Expression
 from atomiton_runtime.nodes.base import NodeError, NodeType
-from atomiton_runtime.nodes.scalars import IS_CODE, IS_KEY, read_scalar
+from atomiton_runtime.nodes.scalars import read_scalar
 from atomiton_runtime.nodes.type_check import misfits
 
 
@@ -66,10 +66,10 @@ def _refusal(found: Sequence[Complaint], otherwise: str) -> NodeError:
 
 
 def _kind(shape: inspect.Type) -> ParameterKind:
-    extra = cast("dict[str, str] | None", getattr(shape, "extra", None))
-    if not _is_expression(shape):
-        return "code" if extra == IS_CODE else "value"
-    return "key" if extra == IS_KEY else "expression"
+    extra = cast("dict[str, ParameterKind] | None", getattr(shape, "extra", None))
+    if extra is not None and "kind" in extra:
+        return extra["kind"]
+    return "expression" if _is_expression(shape) else "value"
 
 
 def _is_expression(shape: inspect.Type) -> bool:

@@ -159,7 +159,9 @@ class _Conversation:
         answer = self._answer
         if not answer.ready and time.monotonic() > self._deadline:
             answer.late = True
-        return answer.late or answer.ended is not None or answer.result is not None or answer.error is not None
+        return (
+            answer.late or answer.ended is not None or answer.result is not None or answer.error is not None
+        )
 
     def _patience_s(self) -> float | None:
         return None if self._answer.ready else max(self._deadline - time.monotonic(), 0.0)

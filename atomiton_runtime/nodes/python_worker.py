@@ -29,7 +29,6 @@ import builtins
 import datetime
 import decimal
 import faulthandler
-import importlib
 import inspect
 import json
 import linecache
@@ -352,7 +351,9 @@ def travelling(value, place, depth=0):
         return value
     if kind is float:
         if not math.isfinite(value):
-            raise Refused("value", "%s is %s, which no JSON can express" % (place, value), "None travels as null")
+            raise Refused(
+                "value", "%s is %s, which no JSON can express" % (place, value), "None travels as null"
+            )
         return value
     if depth >= MAX_DEPTH:
         raise Refused("value", "the result is nested deeper than %d levels" % MAX_DEPTH)
@@ -370,7 +371,9 @@ def table(value, place, depth):
         if not isinstance(key, str):
             shown = "%s has the key %.60r, which is no text" % (place, key)
             raise Refused("value", shown, "{str(key): value for key, value in table.items()}")
-        copy[whole(str.__str__(key), place)] = travelling(each, "%s[%s]" % (place, json.dumps(key)), depth + 1)
+        copy[whole(str.__str__(key), place)] = travelling(
+            each, "%s[%s]" % (place, json.dumps(key)), depth + 1
+        )
     return copy
 
 
@@ -398,13 +401,19 @@ def converted(value, place, depth):
     for plain in (int, float):
         if isinstance(value, plain):
             return travelling(plain(value), place, depth)
-    raise Refused("value", "%s is %s, which cannot travel between nodes" % (place, kind_of(value)), advice(value))
+    raise Refused(
+        "value", "%s is %s, which cannot travel between nodes" % (place, kind_of(value)), advice(value)
+    )
 
 
 def kind_of(value):
     """Return how a message calls the kind of a value."""
     kind = type(value)
-    name = kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else kind.__module__ + "." + kind.__qualname__
+    name = (
+        kind.__qualname__
+        if kind.__module__ in ("builtins", "__main__")
+        else kind.__module__ + "." + kind.__qualname__
+    )
     return "%s %s" % ("an" if name[0] in "aeiou" else "a", name)
 
 

@@ -24,6 +24,10 @@ BUILT_IN: Mapping[str, str] = {
     "file-system": "file_system:FileSystem",
     "http-request": "http_request:HttpRequest",
     "image": "image:Image",
+    "flow": "flow_call:FlowCall",
+    "group": "group:Group",
+    "loop": "loop:Loop",
+    "parallel": "parallel:Parallel",
     "shell-command": "shell_command:ShellCommand",
     "transform": "transform:Transform",
 }

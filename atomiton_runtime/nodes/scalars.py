@@ -20,6 +20,10 @@ class Size(int):
 IS_KEY = {"kind": "key"}
 """`Meta(extra=IS_KEY)` beside an Expression: a bare name is the key of that name in each item."""
 
+IS_CHILD = {"kind": "child"}
+"""`Meta(extra=IS_CHILD)` beside a text: it is the id of a child node."""
+IS_FLOW = {"kind": "flow"}
+"""`Meta(extra=IS_FLOW)` beside a text: it is the id or path of a flow."""
 IS_CODE = {"kind": "code"}
 """`Meta(extra=IS_CODE)` beside a text: it is code of another language and taken verbatim, never a template."""
 

@@ -190,7 +190,7 @@ def _node(catalogued: CataloguedType) -> Schema:
     properties: Schema = {"type": {"const": catalogued.name, "description": summary(catalogued)}}
     properties |= {field.encode_name: _parameter(field) for field in fields}
     properties |= _COMMON
-    if catalogued.has_body:
+    if catalogued.body not in (None, "flow"):
         properties["nodes"] = _nodes("The nodes of the body.")
     return {
         "type": "object",

@@ -7,19 +7,30 @@ and carries out the effects. Parallelism is such a decision too: a node begins w
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import TypedDict, assert_never
+from typing import assert_never
 
 import msgspec
 
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.model import Node, PortRef
-from atomiton_runtime.ids import NodeId, RunId
+from atomiton_runtime.ids import ROOT, ScopeId
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.effects import Effect, Execute, SetTimer, Stop
+from atomiton_runtime.run.bodies import (
+    duration_s,
+    go_on,
+    is_executing,
+    note_success,
+    open_body,
+    proceed,
+    stop,
+    stop_scope,
+)
+from atomiton_runtime.run.draft import Draft, is_ended
+from atomiton_runtime.run.effects import Effect, SetTimer, Stop
 from atomiton_runtime.run.events import CancelReason, RunEvent
 from atomiton_runtime.run.given import (
     Abort,
+    Again,
     Answer,
     AttemptTimeout,
     Begin,
@@ -28,12 +39,15 @@ from atomiton_runtime.run.given import (
     Failed,
     Given,
     Now,
+    Opened,
     RetryDue,
     RunTimeout,
     Skipped,
+    Spoken,
     Succeeded,
 )
-from atomiton_runtime.run.state import RunState, apply, next_ready
+from atomiton_runtime.run.scope import NodeState, Owner, Scope
+from atomiton_runtime.run.state import RunState, next_ready
 
 ERROR_PORT = "error"
 
@@ -55,221 +69,180 @@ def decide(state: RunState, given: Given, now: Now, draw: Callable[[], float] = 
         now: the moment.
         draw: gives numbers in [0, 1): the jitter of retries.
     """
-    draft = _Draft(state, now, draw)
+    draft = Draft(state, now, draw)
     match given:
         case Answer():
-            draft.answer(given)
+            _answer(draft, given)
         case Begin():
-            draft.begin()
+            _begin(draft)
         case RetryDue():
-            draft.retry(given)
+            _retry(draft, given)
         case AttemptTimeout():
-            draft.end_attempt(given)
+            _end_attempt(draft, given)
+        case Spoken():
+            _note(draft, given)
         case RunTimeout():
-            draft.end_run(given)
+            _end_run(draft, given)
         case Cancel():
-            draft.cancel(given.reason, given.error)
+            _cancel(draft, given.reason, given.error)
         case Abort():
-            draft.abort(given.error)
+            _abort(draft, given.error)
         case _:
             assert_never(given)
-    draft.advance()
+    _advance(draft)
     return Decision(draft.state, draft.events, draft.effects)
 
 
-class _Head(TypedDict):
-    run_id: RunId
-    seq: int
-    at: datetime
+# -- what was given --------------------------------------------------------------------------------------------
 
 
-class _Draft:
-    """A decision under way: local to one call of `decide`."""
+def _begin(draft: Draft) -> None:
+    if draft.state.status == "queued":
+        draft.emit(ev.RunStarted(**draft.head()))
+        draft.effects.append(SetTimer(draft.state.flow.settings.timeout_s, RunTimeout()))
 
-    def __init__(self, state: RunState, now: Now, draw: Callable[[], float]) -> None:
-        self.state = state
-        self.now = now
-        self.draw = draw
-        self.events: list[RunEvent] = []
-        self.effects: list[Effect] = []
 
-    def emit(self, event: RunEvent) -> None:
-        self.state = apply(self.state, event)
-        self.events.append(event)
+def _going_on(
+    state: RunState, given: Answer | AttemptTimeout | Spoken
+) -> tuple[Scope, Node, NodeState] | None:
+    """Return the node whose attempt this is about; None: the attempt is over."""
+    scope = state.scopes.get(given.scope)
+    if scope is None:
+        return None
+    node = scope.nodes[given.node]
+    if node.status != "running" or node.attempt != given.attempt:
+        return None
+    return scope, scope.graph.nodes[given.node], node
 
-    def head(self) -> _Head:
-        """Return what all events have; the two that every node has spell it out, for their speed."""
-        return {"run_id": self.state.run_id, "seq": self.state.next_seq, "at": self.now.wall}
 
-    # -- what was given ------------------------------------------------------------------------------------
+def _answer(draft: Draft, given: Answer) -> None:
+    going_on = _going_on(draft.state, given)
+    if going_on is None:
+        return
+    scope, node, before = going_on
+    lasted_s = given.duration_s if before.body is None else duration_s(draft, before.body)
+    match given.outcome:
+        case Succeeded(outputs):
+            draft.succeed(given, outputs, lasted_s)
+            note_success(draft, scope)
+        case Failed():
+            draft.fail(given.scope, node, given.attempt, given.outcome, lasted_s)
+        case Skipped(reason):
+            draft.skip(given.scope, node, reason)
+        case Cancelled() if is_ended(draft.state, scope, node):
+            draft.cancelled(given.scope, node, given.attempt, lasted_s)
+        case Cancelled():
+            draft.fail(given.scope, node, given.attempt, Failed(_STOPPED_UNASKED), lasted_s)
+        case Opened(plan):
+            open_body(draft, given, plan)
+        case Again(more):
+            go_on(draft, given, more=more)
+        case _:
+            assert_never(given.outcome)
 
-    def begin(self) -> None:
-        if self.state.status == "queued":
-            self.emit(ev.RunStarted(**self.head()))
-            self.effects.append(SetTimer(self.state.flow.settings.timeout_s, RunTimeout()))
 
-    def answer(self, given: Answer) -> None:
-        before = self.state.nodes[given.node]
-        if before.status != "running" or before.attempt != given.attempt:
-            return
-        node = self.state.flow.nodes[given.node]
-        match given.outcome:
-            case Succeeded():
-                self.emit(
-                    ev.NodeSucceeded(
-                        run_id=self.state.run_id,
-                        seq=self.state.next_seq,
-                        at=self.now.wall,
-                        node=node.id,
-                        attempt=given.attempt,
-                        duration_s=given.duration_s,
-                        outputs=given.outcome.outputs,
-                    )
-                )
-            case Failed():
-                self.fail(node, given, given.outcome)
-            case Skipped(reason):
-                self.skip(node.id, reason)
-            case Cancelled() if _is_ended(self.state, node):
-                self.cancelled(node.id, given.attempt, given.duration_s)
-            case Cancelled():
-                self.fail(node, given, Failed(_STOPPED_UNASKED))
-            case _:
-                assert_never(given.outcome)
-
-    def fail(self, node: Node, given: Answer, failed: Failed) -> None:
-        error = failed.error
-        if error.node is None:
-            error = msgspec.structs.replace(error, node=node.id)
-        if given.attempt < node.retry.attempts and not failed.final and not _is_ended(self.state, node):
-            delay_s = max(self.pause_s(node, given.attempt), failed.retry_after_s)
-            self.emit(
-                ev.NodeRetrying(
-                    node=node.id,
-                    attempt=given.attempt,
-                    duration_s=given.duration_s,
-                    error=error,
-                    delay_s=delay_s,
-                    **self.head(),
-                )
-            )
-            self.effects.append(SetTimer(delay_s, RetryDue(given.node, given.attempt)))
-            return
-        self.emit(
-            ev.NodeFailed(
-                node=node.id,
-                attempt=given.attempt,
-                duration_s=given.duration_s,
-                error=error,
-                handled=node.continue_on_error or given.node in self.state.flow.handled,
-                **self.head(),
-            )
-        )
-
-    def pause_s(self, node: Node, attempt: int) -> float:
-        retry = node.retry
-        try:
-            whole = min(retry.delay_s * float(retry.backoff) ** (attempt - 1), retry.max_delay_s)
-        except OverflowError:  # too large for a number, and so for `max_delay_s`
-            whole = retry.max_delay_s
-        return whole * (0.5 + self.draw() / 2) if retry.jitter else whole
-
-    def retry(self, given: RetryDue) -> None:
-        before = self.state.nodes[given.node]
+def _retry(draft: Draft, given: RetryDue) -> None:
+    scope = draft.state.scopes.get(given.scope)
+    if scope is not None:
+        before = scope.nodes[given.node]
         if before.status == "pending" and before.attempt == given.attempt:
-            self.start(self.state.flow.nodes[given.node], given.attempt + 1)
+            draft.start(given.scope, scope.graph.nodes[given.node], given.attempt + 1)
 
-    def end_attempt(self, given: AttemptTimeout) -> None:
-        before = self.state.nodes[given.node]
-        ended = _is_ended(self.state, self.state.flow.nodes[given.node])
-        if before.status == "running" and before.attempt == given.attempt and not ended:
-            self.effects.append(Stop(given.node, "timeout"))
 
-    def end_run(self, given: RunTimeout) -> None:
-        # Nobody asked to end the clean-up: only the time it has itself, from the cancel on, can do that.
-        if given.clean_up or self.state.cancel is None:
-            self.cancel("timeout", None)
+def _end_attempt(draft: Draft, given: AttemptTimeout) -> None:
+    going_on = _going_on(draft.state, given)
+    if going_on is None or is_ended(draft.state, going_on[0], going_on[1]):
+        return
+    if is_executing(going_on[2]):
+        draft.effects.append(Stop(given.node, "timeout", given.scope))
+    else:
+        stop(draft, Owner(given.scope, given.node), "timeout")
 
-    def cancel(self, reason: CancelReason, error: ErrorInfo | None) -> None:
-        if self.state.status == "queued":
-            why = error or _cancel_error(reason, self.state)
-            self.emit(ev.RunCancelled(duration_s=0.0, error=why, **self.head()))
-        elif self.state.status == "running" and not self.state.cancel_all:
-            if self.state.cancel is None:
-                self.effects.append(SetTimer(self.state.flow.settings.timeout_s, RunTimeout(clean_up=True)))
-            elif reason == "restart":
-                return  # a second save wants no more than the first one: the clean-up goes on
-            self.emit(ev.RunCancelRequested(reason=reason, **self.head()))
-            self.stop_begun()
 
-    def abort(self, error: ErrorInfo) -> None:
-        if self.state.status == "queued":
-            self.emit(ev.RunFailed(duration_s=0.0, error=error, **self.head()))
-        elif self.state.status == "running" and self.state.cancel != "fault":
-            self.emit(ev.RunCancelRequested(reason="fault", error=error, **self.head()))
-            self.stop_begun()
+def _note(draft: Draft, given: Spoken) -> None:
+    going_on = _going_on(draft.state, given)
+    if going_on is not None:
+        whole_id = going_on[0].id_of(going_on[1])
+        draft.emit(ev.NodeLogged(node=whole_id, attempt=given.attempt, text=given.text, **draft.head()))
 
-    def stop_begun(self) -> None:
-        """Order the running nodes to stop, and settle those in a pause between two attempts."""
-        for node in self.state.flow.nodes:
-            before = self.state.nodes[node.index]
-            if not _is_ended(self.state, node):
-                continue
-            if before.status == "running":
-                self.effects.append(Stop(node.index, "cancel"))
-            elif before.status == "pending" and before.attempt:
-                self.cancelled(node.id, before.attempt, 0.0)
 
-    # -- what follows --------------------------------------------------------------------------------------
+def _end_run(draft: Draft, given: RunTimeout) -> None:
+    # Nobody asked to end the clean-up: only the time it has itself, from the cancel on, can do that.
+    if given.clean_up or draft.state.cancel is None:
+        _cancel(draft, "timeout", None)
 
-    def advance(self) -> None:
-        """Start what may start, settle what will never run, end the run when all is settled."""
-        if self.state.status != "running":
-            return
-        while (index := next_ready(self.state)) is not None:
-            node = self.state.flow.nodes[index]
-            if _is_ended(self.state, node):
-                self.cancelled(node.id, 0, 0.0)
-            elif (reason := _skip_reason(self.state, node)) is not None:
-                self.skip(node.id, reason)
-            elif self.state.running < self.state.flow.settings.max_parallel:
-                self.start(node, 1)
-            else:
-                break
-        if not self.state.unsettled:
-            self.finish()
 
-    def start(self, node: Node, attempt: int) -> None:
-        self.emit(
-            ev.NodeStarted(
-                run_id=self.state.run_id,
-                seq=self.state.next_seq,
-                at=self.now.wall,
-                node=node.id,
-                attempt=attempt,
-            )
-        )
-        self.effects.append(Execute(node.index, attempt))
-        if node.timeout_s is not None:
-            self.effects.append(SetTimer(node.timeout_s, AttemptTimeout(node.index, attempt)))
+def _cancel(draft: Draft, reason: CancelReason, error: ErrorInfo | None) -> None:
+    state = draft.state
+    if state.status == "queued":
+        why = error or _cancel_error(reason, state)
+        draft.emit(ev.RunCancelled(duration_s=0.0, error=why, **draft.head()))
+    elif state.status == "running" and not state.cancel_all:
+        if state.cancel is None:
+            draft.effects.append(SetTimer(state.flow.settings.timeout_s, RunTimeout(clean_up=True)))
+        elif reason == "restart":
+            return  # a second save wants no more than the first one: the clean-up goes on
+        draft.emit(ev.RunCancelRequested(reason=reason, **draft.head()))
+        _stop_all(draft)
 
-    def skip(self, node: NodeId, reason: str) -> None:
-        self.emit(ev.NodeSkipped(node=node, reason=reason, **self.head()))
 
-    def cancelled(self, node: NodeId, attempt: int, duration_s: float) -> None:
-        self.emit(ev.NodeCancelled(node=node, attempt=attempt, duration_s=duration_s, **self.head()))
+def _abort(draft: Draft, error: ErrorInfo) -> None:
+    if draft.state.status == "queued":
+        draft.emit(ev.RunFailed(duration_s=0.0, error=error, **draft.head()))
+    elif draft.state.status == "running" and draft.state.cancel != "fault":
+        draft.emit(ev.RunCancelRequested(reason="fault", error=error, **draft.head()))
+        _stop_all(draft)
 
-    def finish(self) -> None:
-        state, duration_s = self.state, self.now.elapsed_s
-        failure = state.failure
-        if state.cancel is not None and (state.cancel != "fault" or failure is None):
-            final = ev.RunTimedOut if state.cancel == "timeout" else ev.RunCancelled
-            why = _cancel_error(state.cancel, state)
-            self.emit(final(duration_s=duration_s, error=why, **self.head()))
-        elif failure is not None:
-            self.emit(ev.RunFailed(duration_s=duration_s, error=failure, **self.head()))
-        else:
-            self.emit(ev.RunSucceeded(duration_s=duration_s, **self.head()))
+
+def _stop_all(draft: Draft) -> None:
+    for scope_id in tuple(draft.state.scopes):
+        stop_scope(draft, scope_id)
+
+
+# -- what follows ----------------------------------------------------------------------------------------------
+
+
+def _advance(draft: Draft) -> None:
+    """Start what may start, settle what will never run, end the run when all is settled."""
+    if draft.state.status != "running":
+        return
+    while True:
+        while draft.touched:
+            proceed(draft, draft.touched.pop())
+        place = next_ready(draft.state)
+        if place is None or not _move(draft, *place):
+            break
+    if not draft.state.scopes[ROOT].unsettled:
+        _finish(draft)
+
+
+def _move(draft: Draft, scope_id: ScopeId, index: int) -> bool:
+    """Start the next node, or settle it; return False if it has to wait for a place."""
+    state = draft.state
+    scope = state.scopes[scope_id]
+    node = scope.graph.nodes[index]
+    if is_ended(state, scope, node):
+        draft.cancelled(scope_id, node, 0, 0.0)
+    elif (reason := _skip_reason(state, scope, node)) is not None:
+        draft.skip(scope_id, node, reason)
+    elif state.running < state.flow.settings.max_parallel:
+        draft.start(scope_id, node, 1)
+    else:
+        return False
+    return True
+
+
+def _finish(draft: Draft) -> None:
+    state, lasted_s = draft.state, draft.now.elapsed_s
+    failure = state.failure
+    if state.cancel is not None and (state.cancel != "fault" or failure is None):
+        final = ev.RunTimedOut if state.cancel == "timeout" else ev.RunCancelled
+        why = _cancel_error(state.cancel, state)
+        draft.emit(final(duration_s=lasted_s, error=why, **draft.head()))
+    elif failure is not None:
+        draft.emit(ev.RunFailed(duration_s=lasted_s, error=failure, **draft.head()))
+    else:
+        draft.emit(ev.RunSucceeded(duration_s=lasted_s, **draft.head()))
 
 
 _STOPPED_UNASKED = ErrorInfo(
@@ -280,38 +253,36 @@ _STOPPED_UNASKED = ErrorInfo(
 _NOTHING_FAILED = "none of the nodes whose error it takes failed"
 
 
-def _is_ended(state: RunState, node: Node) -> bool:
-    """Return whether a cancel reaches this node: `always` nodes only by a second one."""
-    return state.cancel is not None and (state.cancel_all or not node.always)
-
-
-def _skip_reason(state: RunState, node: Node) -> str | None:
+def _skip_reason(state: RunState, scope: Scope, node: Node) -> str | None:
     """Return why a node whose parents are settled will not run, or None if it will."""
-    if state.failure is not None and not node.always:
-        return f"the run failed at {state.failure.node}"
+    if not node.always:
+        if scope.owner is None and state.failure is not None:
+            return f"the run failed at {state.failure.node}"
+        if scope.failure is not None:
+            return f"{scope.prefix.rstrip('/')} failed at {scope.failure.node}"
     refs = node.refs
-    missing = [ref for ref in refs if not has_value(state, ref)]
+    missing = [ref for ref in refs if not has_value(scope, ref)]
     if not missing:
         return None
     failures = [ref for ref in refs if ref.port == ERROR_PORT]
-    if failures and not any(has_value(state, ref) for ref in failures):
+    if failures and not any(has_value(scope, ref) for ref in failures):
         return f"{failures[0].node} did not fail" if len(failures) == 1 else _NOTHING_FAILED
     if node.always or len(missing) < len(refs):
         return None
     if len(refs) != 1:
         return "none of its inputs has a value"
-    parent = state.nodes[state.index_of[refs[0].node]].status
+    parent = scope.nodes[scope.graph.index_of[refs[0].node]].status
     return f"its input {refs[0].node} {'failed' if parent == 'failed' else f'was {parent}'}"
 
 
-def has_value(state: RunState, ref: PortRef) -> bool:
+def has_value(scope: Scope, ref: PortRef) -> bool:
     """Return whether a settled node gave something to this port; null counts, nothing does not."""
-    index = state.index_of[ref.node]
-    node = state.nodes[index]
+    index = scope.graph.index_of[ref.node]
+    node = scope.nodes[index]
     if ref.port == ERROR_PORT:
         return node.status == "failed"
     if node.status == "failed":
-        return state.flow.nodes[index].continue_on_error
+        return scope.graph.nodes[index].continue_on_error
     return node.status in ("succeeded", "reused")
 
 

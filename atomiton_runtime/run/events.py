@@ -7,12 +7,14 @@ import msgspec
 
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import FlowId, NodeId, RunId
+from atomiton_runtime.run.plan import Plan
 from atomiton_runtime.values import Value
 
 Trigger = Literal["cli", "tray", "save", "api", "schedule", "file", "startup", "resume", "replay"]
 RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "timed_out", "interrupted"]
 NodeStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "reused", "cancelled"]
 CancelReason = Literal["user", "restart", "quit", "timeout", "fault"]
+StopReason = Literal["race", "timeout"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
@@ -49,6 +51,7 @@ class NodeStarted(Event, frozen=True, kw_only=True):
     """An attempt began."""
 
     node: NodeId
+    """The whole id: of a child node with the nodes around it, and the execution's index, `each/3/resize`."""
     attempt: int
     """Counted from 1."""
 
@@ -82,7 +85,8 @@ class NodeFailed(Event, frozen=True, kw_only=True):
     duration_s: float
     error: ErrorInfo
     handled: bool
-    """True: the run goes on (`on_error = "continue"`, or a node takes the error port)."""
+    """True: the run, or the body around the node, goes on (`on_error = "continue"`, somebody takes the error port, or
+    failures are what the body collects)."""
 
 
 class NodeSkipped(Event, frozen=True, kw_only=True):
@@ -99,6 +103,41 @@ class NodeCancelled(Event, frozen=True, kw_only=True):
     attempt: int
     """0: it had not started."""
     duration_s: float
+
+
+class NodeLogged(Event, frozen=True, kw_only=True):
+    """An attempt said something."""
+
+    node: NodeId
+    attempt: int
+    text: str
+    """One or more lines; the last one may lack its end."""
+
+
+class BodyOpened(Event, frozen=True, kw_only=True):
+    """A node with a body knows how it is to be executed."""
+
+    node: NodeId
+    attempt: int
+    plan: Plan
+    began_s: float
+    """When the attempt began, in seconds since the run left the queue."""
+
+
+class BodyStarted(Event, frozen=True, kw_only=True):
+    """An execution of a body began: an iteration, say."""
+
+    node: NodeId
+    """The node that the body belongs to."""
+    index: int
+    """Counted from 0."""
+
+
+class BodyStopRequested(Event, frozen=True, kw_only=True):
+    """What runs of a node's body is being stopped, and nothing else of it begins but `always` nodes."""
+
+    node: NodeId
+    reason: StopReason
 
 
 class RunCancelRequested(Event, frozen=True, kw_only=True):
@@ -155,6 +194,10 @@ RunEvent: TypeAlias = (
     | NodeFailed
     | NodeSkipped
     | NodeCancelled
+    | NodeLogged
+    | BodyOpened
+    | BodyStarted
+    | BodyStopRequested
     | RunCancelRequested
     | RunSucceeded
     | RunFailed

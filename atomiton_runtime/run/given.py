@@ -1,12 +1,15 @@
 """Lists what may happen to a run: everything that `decide` is asked about."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
 
 from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.ids import ROOT, ScopeId
 from atomiton_runtime.run.events import CancelReason
+from atomiton_runtime.run.plan import Plan
 
 
 class Now(msgspec.Struct, frozen=True):
@@ -47,7 +50,21 @@ class Cancelled(msgspec.Struct, frozen=True):
     """The attempt was told to stop, and nothing of it is left."""
 
 
-Outcome: TypeAlias = Succeeded | Failed | Skipped | Cancelled
+class Opened(msgspec.Struct, frozen=True):
+    """The node has a body, and this is how it is to be executed."""
+
+    plan: Plan
+    items: Sequence[msgspec.Raw] = ()
+    """The item of each execution, encoded; not for `decide`, but for who carries out what it says."""
+
+
+class Again(msgspec.Struct, frozen=True):
+    """Whether there is another execution of the body."""
+
+    more: bool
+
+
+Outcome: TypeAlias = Succeeded | Failed | Skipped | Cancelled | Opened | Again
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -57,6 +74,17 @@ class Answer(msgspec.Struct, frozen=True):
     attempt: int
     outcome: Outcome
     duration_s: float
+    scope: ScopeId = ROOT
+    """Where `node` is an index: the flow itself, or an execution of a body."""
+
+
+class Spoken(msgspec.Struct, frozen=True):
+    """An attempt said something."""
+
+    node: int
+    attempt: int
+    text: str
+    scope: ScopeId = ROOT
 
 
 class RetryDue(msgspec.Struct, frozen=True):
@@ -64,6 +92,7 @@ class RetryDue(msgspec.Struct, frozen=True):
 
     node: int
     attempt: int
+    scope: ScopeId = ROOT
 
 
 class AttemptTimeout(msgspec.Struct, frozen=True):
@@ -71,6 +100,7 @@ class AttemptTimeout(msgspec.Struct, frozen=True):
 
     node: int
     attempt: int
+    scope: ScopeId = ROOT
 
 
 class RunTimeout(msgspec.Struct, frozen=True):
@@ -94,4 +124,4 @@ class Abort(msgspec.Struct, frozen=True):
     error: ErrorInfo
 
 
-Given: TypeAlias = Begin | Answer | RetryDue | AttemptTimeout | RunTimeout | Cancel | Abort
+Given: TypeAlias = Begin | Answer | Spoken | RetryDue | AttemptTimeout | RunTimeout | Cancel | Abort

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from atomiton_runtime.flow.catalogue import Complaint, ParameterInfo
+from atomiton_runtime.flow.catalogue import BodyKind, Complaint, ParameterInfo
 from atomiton_runtime.flow.problems import Problem
 
 
@@ -20,7 +20,7 @@ class TypeDouble:
         self.name = name
         self.parameters: Mapping[str, ParameterInfo] = {each.name: each for each in parameters}
         self.ports = ports
-        self.has_body = has_body
+        self.body: BodyKind | None = "repeated" if has_body else None
 
     def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:
         """Complain about every parameter, and every entry of a table, that is 13; and about 13 alone."""

@@ -126,7 +126,7 @@ class Play:
 
     def answer(self, name: str, outcome: Outcome | None = None) -> Decision:
         """Answer the running attempt of a node; without an outcome it succeeded."""
-        index = self.state.index_of[NodeId(name)]
+        index = self.flow.index_of[NodeId(name)]
         attempt = self.state.nodes[index].attempt
         return self.give(Answer(index, attempt, outcome or Succeeded(OUTPUTS), 0.25))
 
@@ -136,7 +136,7 @@ class Play:
 
     def status(self, name: str) -> NodeStatus:
         """Return the status of a node."""
-        return self.state.nodes[self.state.index_of[NodeId(name)]].status
+        return self.state.nodes[self.flow.index_of[NodeId(name)]].status
 
     def executed(self) -> list[str]:
         """Return the node of each attempt that was ordered, in order."""

@@ -4,6 +4,7 @@ import pytest
 
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.model import Flow, Retry
+from atomiton_runtime.ids import ROOT
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.decide import has_value
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
@@ -554,4 +555,4 @@ def test_has_value(ref: str, outcome: Succeeded | Failed | Skipped, expected: bo
     play = begun(flow(node("a"), node("tolerant", continue_on_error=True), taker))
     play.answer(ref.partition(".")[0], outcome)
 
-    assert has_value(play.state, taker.refs[0]) is expected
+    assert has_value(play.state.scopes[ROOT], taker.refs[0]) is expected

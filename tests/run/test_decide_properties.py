@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.model import Flow, Node, Retry
+from atomiton_runtime.ids import ROOT
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.decide import Decision
 from atomiton_runtime.run.document import document
@@ -98,7 +99,7 @@ class Storm:
         return {
             (index, getattr(event, "attempt", state.nodes[index].attempt))
             for event in events
-            for index in [state.index_of[event.node]]
+            for index in [state.flow.index_of[event.node]]
         }
 
     def _carry_out(self, effect: Effect) -> None:
@@ -181,7 +182,7 @@ def _settlings(events: list[ev.RunEvent]) -> list[ev.RunEvent]:
 
 
 def _check_start(state: RunState, event: ev.NodeStarted) -> None:
-    index = state.index_of[event.node]
+    index = state.flow.index_of[event.node]
     assert all(state.nodes[parent].status in SETTLED for parent in state.flow.parents[index])
     assert state.nodes[index].attempt == event.attempt - 1
     assert event.attempt <= state.flow.nodes[index].retry.attempts
@@ -205,7 +206,7 @@ def test_every_run_ends_and_its_journal_is_true(of: Flow, data: st.DataObject) -
     play = run.play
 
     assert isinstance(play.journal[-1], ev.FINAL_EVENTS)
-    assert play.state.unsettled == 0
+    assert play.state.scopes[ROOT].unsettled == 0
     assert play.state.running == 0
     orders = [(each.node, each.attempt) for each in play.effects if isinstance(each, Execute)]
     assert len(orders) == len(set(orders))
@@ -228,7 +229,7 @@ def _check_settlings(play: Play, orders: list[tuple[int, int]]) -> None:
             open_now.add(event.node)
         elif event in _settlings([event]) and event.node in open_now:
             open_now.discard(event.node)
-            settled.append((play.state.index_of[event.node], started[event.node]))
+            settled.append((play.flow.index_of[event.node], started[event.node]))
     assert sorted(settled) == sorted(orders)
 
 
@@ -338,7 +339,7 @@ def _cost(of: Flow) -> list[tuple[int, int, int]]:
 def _copied(before: RunState, after: RunState) -> int:
     pairs = [
         *zip(before.nodes._pages, after.nodes._pages, strict=True),
-        *zip(before.waiting._pages, after.waiting._pages, strict=True),
+        *zip(before.scopes[ROOT].waiting._pages, after.scopes[ROOT].waiting._pages, strict=True),
     ]
     return sum(old is not new for old, new in pairs)
 

@@ -5,11 +5,11 @@ import pytest
 
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import NodeStatus, RunEvent, RunStatus
+from atomiton_runtime.run.scope import NodeState
 from atomiton_runtime.run.state import (
     NODE_STEPS,
     RUN_STEPS,
     IllegalEvent,
-    NodeState,
     RunState,
     apply,
     new_run,
