@@ -72,12 +72,12 @@ def test_an_edited_type_is_used_at_the_next_run(place: Path) -> None:
         save(place, TYPE.replace('"!"', '"!!!"'))
         second = output(runtime)
         save(place, TYPE.replace("text: Ann", "words: Ann").replace("rs.text", "rs.words"))
-        with pytest.raises(FlowInvalid) as invalid:
-            Runtime(place / "flows", "memory:").start().run("greet")
+        with Runtime(place / "flows", "memory:") as fresh, pytest.raises(FlowInvalid) as invalid:
+            fresh.run("greet")
         third = [problem.code for problem in runtime.flows()[0].problems]
 
     assert (first, second) == ("HELLO!", "HELLO!!!")
-    assert [problem.code for problem in invalid.value.problems] == ["PARAM-001", "PARAM-005"] == third
+    assert [problem.code for problem in invalid.value.problems] == ["PARAM-005", "PARAM-001"] == third
 
 
 class Heard:
@@ -124,7 +124,7 @@ def test_flows_and_warnings_follow_the_type(place: Path, heard: Heard) -> None:
     assert heard.next() == ("warning", "NODE-001")
 
     save(place, TYPE.replace("text:", "words:"))
-    assert [heard.next(), heard.next()] == [("info", "NODE-004"), ("broken", "PARAM-001")]
+    assert [heard.next(), heard.next()] == [("info", "NODE-004"), ("broken", "PARAM-005")]
 
     (place / "flows" / "nodes" / "shout.py").unlink()
     assert heard.next() == ("broken", "FLOW-008")
