@@ -35,6 +35,7 @@ CODES: dict[str, str] = {
     "FILE-013": "A file is too large to be read whole.",
     "FILE-014": "A folder is not empty.",
     "FILE-099": "The system refused an operation on a file.",
+    "CALL-001": "A flow is called with a variable that it does not have, or a value that it does not take.",
     "LOOP-001": "What a loop should repeat over is no list.",
     "LOOP-002": "A loop has more iterations than `max_iterations`.",
     "PARALLEL-001": "None of the children of a race succeeded.",

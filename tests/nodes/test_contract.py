@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,11 +13,14 @@ from atomiton_runtime.flow.catalogue import Complaint
 from atomiton_runtime.flow.expressions import compile_expression, compile_template
 from atomiton_runtime.flow.loader import load_flow
 from atomiton_runtime.flow.model import Flow
+from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.nodes.base import Example, NodeError
 from atomiton_runtime.nodes.codes import CODES
 from atomiton_runtime.nodes.declaration import declaration_problems
-from atomiton_runtime.nodes.document import example_toml
+from atomiton_runtime.nodes.document import EXAMPLE_NODE, example_toml
 from atomiton_runtime.nodes.registry import BUILT_IN, CataloguedType, NodeCatalogue, built_in_types
+from atomiton_runtime.run.document import NodeDocument
+from atomiton_runtime.runtime import Runtime
 from atomiton_runtime.values import decode, encode
 from tests.doubles.attempts import compiled, executed
 from tests.doubles.example_web import example_web
@@ -67,6 +71,10 @@ def test_examples_do_what_they_say(catalogued: CataloguedType, example: Example,
     for path, content in example.files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content, encoding="utf-8")
+    if catalogued.body is not None:
+        document = _run_as_flow(catalogued, example, tmp_path)
+        _compare(example, document)
+        return
     written = tomllib.loads(example.toml)
     codes = {complaint.code for complaint in catalogued.check(compiled(catalogued, written))}
     outputs: dict[str, Any] = {}
@@ -84,6 +92,35 @@ def test_examples_do_what_they_say(catalogued: CataloguedType, example: Example,
         assert travelled | dict(example.outputs or {}) == travelled
     after = {path: (tmp_path / path).read_text(encoding="utf-8") for path in example.files_after}
     assert after == dict(example.files_after)
+
+
+def _run_as_flow(catalogued: CataloguedType, example: Example, folder: Path) -> NodeDocument | str:
+    """Return what becomes of the example as the node of a flow, or the code of why it is none."""
+    text = example_toml(catalogued.name, example)
+    if example.input is not None:
+        # `reduce` over one item gives exactly that value, whatever its kind.
+        source = {"type": "transform", "operation": "reduce", "expression": "item", "data": [example.input]}
+        given = tomli_w.dumps({"nodes": {"given": {**source, "initial": 0}}})
+        header = f"[nodes.{EXAMPLE_NODE}]\n"
+        taking = f'{header}input = "given"\n'
+        text = f"{given}\n{text.replace(header, taking, 1)}"
+    (folder / "example.toml").write_text(text, encoding="utf-8")
+    with Runtime(flows=folder, storage="memory:") as runtime:
+        try:
+            document = runtime.run("example").result(timeout_s=20)
+        except FlowInvalid as error:
+            return error.problems[0].code
+    return document.nodes["example"]
+
+
+def _compare(example: Example, document: NodeDocument | str) -> None:
+    if isinstance(document, str):
+        assert document == example.error
+        return
+    assert (document.error.code if document.error else None) == example.error
+    if not example.error:
+        outputs = document.outputs or {}
+        assert outputs | dict(example.outputs or {}) == outputs
 
 
 @pytest.mark.parametrize(("catalogued", "example"), EXAMPLES, ids=named)
