@@ -62,7 +62,7 @@ class FlowCall(BodyType):
             title="A variable that the flow does not have",
             toml='flow = "greet"\nvariables = { nmae = "Ada" }',
             files={"greet.toml": '[nodes.hi]\ntype = "edit-fields"\nvalues = { a = 1 }\n'},
-            error="VAR-011",
+            error="CALL-001",
         ),
     )
 
@@ -73,7 +73,7 @@ class FlowCall(BodyType):
             variables = check_variables(context.calls.variables, parameters.variables, from_text=False)
         except UsageError as error:
             raise NodeError(
-                error.code, f"flow `{parameters.flow}`: {error.message}", hint=error.hint
+                "CALL-001", f"flow `{parameters.flow}`: {error.message}", hint=error.hint
             ) from error
         return Opening(items=[variables], takes="sinks")
 

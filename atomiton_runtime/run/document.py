@@ -123,9 +123,17 @@ def document(journal: Iterable[RunEvent]) -> RunDocument:
             for sink in first.sinks
             if (node := nodes.get(sink)) and (outputs := node.outputs) is not None
         },
-        nodes={str(node): state for node, state in nodes.items()},
+        nodes=_in_order(nodes),
         error=summary.error,
     )
+
+
+def _in_order(nodes: dict[NodeId, NodeDocument]) -> dict[str, NodeDocument]:
+    """Return the nodes of the flow in file order, each with those that ran within it right behind it."""
+    families: dict[str, dict[str, NodeDocument]] = {}
+    for node, state in nodes.items():
+        families.setdefault(node.partition("/")[0], {})[node] = state
+    return {node: state for family in families.values() for node, state in family.items()}
 
 
 def _record(nodes: dict[NodeId, NodeDocument], event: RunEvent) -> None:

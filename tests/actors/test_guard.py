@@ -10,8 +10,9 @@ from atomiton_runtime import Runtime
 from atomiton_runtime.actors import messages as msg
 from atomiton_runtime.actors import system
 from atomiton_runtime.actors.base import Address
+from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
-from atomiton_runtime.ids import RunId
+from atomiton_runtime.ids import ROOT, RunId
 from atomiton_runtime.run.events import FINAL_EVENTS
 from atomiton_runtime.run.notices import NoticeRaised
 from tests.doubles.addresses import Collected
@@ -144,6 +145,10 @@ SETTLED = msg.FileSettled(path="/nowhere/new.toml", content=b"", first_scan=True
 TOLD: dict[tuple[str, type], Evoke] = {
     ("Conductor", msg.StartRun): run_once,
     ("Conductor", msg.NodeAnswered): run_once,
+    ("Conductor", msg.NodeSpoke): told(
+        "Conductor",
+        msg.NodeSpoke(run_id=RunId("nobody"), scope=ROOT, node=0, attempt=1, speech=Speech(lambda _: None)),
+    ),
     ("Conductor", msg.TimeIsUp): told("Conductor", msg.TimeIsUp()),
     ("Conductor", msg.EndRun): cancel_once,
     ("Conductor", msg.EndAllRuns): told("Conductor", msg.EndAllRuns(ended=lambda: None)),
