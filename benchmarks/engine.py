@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from atomiton_runtime import Runtime
-from flows import fan_out, linear
+from flows import fan_out, linear, loop
 
 
 def measure(call: Callable[[], object], repeats: int) -> dict[str, float]:
@@ -44,13 +44,15 @@ def ours(folder: Path) -> dict[str, dict[str, float]]:
         "linear 100": (linear(flows, 100), 60),
         "fan-out 100": (fan_out(flows, 100), 60),
         "linear 1000": (linear(flows, 1000), 12),
+        "loop of 1000 iterations, 2 nodes": (loop(flows, 1000), 6),
+        "loop of 10000 iterations, 2 nodes": (loop(flows, 10_000), 2),
     }
     figures: dict[str, dict[str, float]] = {}
     with Runtime(flows, f"sqlite:///{folder / 'runs.sqlite3'}", data=folder / "data") as runtime:
         for title, (flow, repeats) in shapes.items():
 
             def once(flow: str = flow) -> None:
-                assert runtime.run(flow).result(30).status == "succeeded"
+                assert runtime.run(flow).result(120).status == "succeeded"
 
             figures[title] = measure(once, repeats)
     return figures

@@ -21,6 +21,16 @@ def fan_out(folder: Path, nodes: int) -> str:
     return _write(folder, f"fan{nodes}", lines)
 
 
+def loop(folder: Path, iterations: int, concurrency: int = 1) -> str:
+    """Write a flow with a loop over a body of two nodes; return its id."""
+    lines = ["[settings]", "on_save = 'off'", "[nodes.each]", 'type = "loop"', 'mode = "times"']
+    lines += [f"count = {iterations}", f"concurrency = {concurrency}"]
+    for name, key in (("a", ""), ("b", 'input = "a"')):
+        lines += [f"[nodes.each.nodes.{name}]", 'type = "edit-fields"', "keep_only_set = true"]
+        lines += ['values = { n = "{{ index }}" }', key]
+    return _write(folder, f"loop{iterations}x{concurrency}", lines)
+
+
 def _write(folder: Path, name: str, lines: list[str]) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
