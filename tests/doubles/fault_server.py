@@ -110,15 +110,11 @@ class FaultServer:
         self._behave = behave
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._closing = False
-
-    @property
-    def port(self) -> int:
-        """The port it listens at."""
-        return self._listener.getsockname()[1]
 
     @property
     def url(self) -> str:

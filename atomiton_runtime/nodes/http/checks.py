@@ -70,13 +70,14 @@ def _url_complaints(url: object) -> Iterator[Complaint]:
         message = f"`url` is no URL: {shown!r}"
         yield Complaint(code="HTTP-001", message=message, path=("url",), hint=_reason(error))
         return
-    del port  # Looking at it is the check that it is one.
     if scheme not in ("http", "https"):
         message = f"`url` must begin with http:// or https://, but is {shown!r}"
         hint = f'did you mean "https://{shown}"?' if re.match(r"[\w-]+(\.[\w-]+)+([:/?]|$)", url) else None
         yield Complaint(code="HTTP-001", message=message, path=("url",), hint=hint)
-    elif not host:
-        yield Complaint(code="HTTP-001", message=f"`url` names no host: {shown!r}", path=("url",))
+    elif not host or port == 0:
+        yield Complaint(
+            code="HTTP-001", message=f"`url` names no host, or none of its ports: {shown!r}", path=("url",)
+        )
 
 
 def _reason(error: ValueError) -> str:

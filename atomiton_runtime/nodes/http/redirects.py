@@ -25,7 +25,7 @@ def next_url(url: httpx2.URL, status: int, location: str) -> httpx2.URL | None:
         raise NodeError(
             "HTTP-013", f"answered {status} with a redirect to no URL: {shown_url(location)!r}"
         ) from error
-    if target.scheme not in ("http", "https") or not target.host:
+    if target.scheme not in ("http", "https") or not target.host or target.port == 0:
         message = (
             f"answered {status} with a redirect to {shown_url(location)!r}, which is no http or https URL"
         )

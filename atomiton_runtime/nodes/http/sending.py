@@ -103,7 +103,7 @@ def _url(text: str, query: Fields) -> tuple[httpx2.URL, tuple[str, str] | None]:
         raise NodeError(
             "HTTP-001", f"`url` is no URL: {shown_url(text)!r}", hint="look at the host"
         ) from error
-    if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) < 65536:
+    if url.scheme not in ("http", "https") or not url.host or url.port == 0:
         raise NodeError("HTTP-001", f"`url` is no URL of http or https: {shown_url(text)!r}")
     return url, user
 
