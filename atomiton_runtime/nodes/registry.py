@@ -29,6 +29,7 @@ BUILT_IN: Mapping[str, str] = {
     "loop": "loop:Loop",
     "parallel": "parallel:Parallel",
     "shell-command": "shell_command:ShellCommand",
+    "spreadsheet": "spreadsheet:Spreadsheet",
     "transform": "transform:Transform",
 }
 """Type name -> module and class within this folder; imported when a flow first uses it."""

@@ -74,7 +74,12 @@ def sheet() -> bytes:
 
 def styles() -> bytes:
     """Return styles.bin with two cell formats: general, and number format 14 (a date)."""
-    font = record(43, struct.pack("<HHHHBBBB", 220, 0, 400, 0, 0, 0, 0, 0) + bytes([1, 0, 0, 0, 0, 0, 0, 0xFF, 0]) + text("Arial"))
+    font = record(
+        43,
+        struct.pack("<HHHHBBBB", 220, 0, 400, 0, 0, 0, 0, 0)
+        + bytes([1, 0, 0, 0, 0, 0, 0, 0xFF, 0])
+        + text("Arial"),
+    )
     fill = record(45, struct.pack("<I", 0) + bytes(8) + bytes(8) + bytes(48))
     border = record(46, bytes(51))
     formats = b"".join(
@@ -85,18 +90,34 @@ def styles() -> bytes:
     one = struct.pack("<I", 1)
     return (
         record(278)
-        + record(611, one) + font + record(612)
-        + record(603, one) + fill + record(604)
-        + record(613, one) + border + record(614)
-        + record(626, one) + style + record(627)
-        + record(617, struct.pack("<I", 2)) + formats + record(618)
+        + record(611, one)
+        + font
+        + record(612)
+        + record(603, one)
+        + fill
+        + record(604)
+        + record(613, one)
+        + border
+        + record(614)
+        + record(626, one)
+        + style
+        + record(627)
+        + record(617, struct.pack("<I", 2))
+        + formats
+        + record(618)
         + record(279)
     )
 
 
 def workbook() -> bytes:
     """Return workbook.bin with one sheet."""
-    return record(131) + record(143) + record(156, struct.pack("<II", 0, 1) + text("rId1") + text("Kinds")) + record(144) + record(132)
+    return (
+        record(131)
+        + record(143)
+        + record(156, struct.pack("<II", 0, 1) + text("rId1") + text("Kinds"))
+        + record(144)
+        + record(132)
+    )
 
 
 def relationships(*targets: tuple[str, str]) -> str:
@@ -110,9 +131,17 @@ def relationships(*targets: tuple[str, str]) -> str:
 
 def content_types() -> str:
     """Return [Content_Types].xml."""
-    parts = {"/xl/workbook.bin": "sheet.binary.macroEnabled.main", "/xl/worksheets/sheet1.bin": "worksheet", "/xl/styles.bin": "styles"}
-    lines = "".join(f'<Override PartName="{part}" ContentType="{TYPES}.{kind}"/>' for part, kind in parts.items())
-    rels = '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    parts = {
+        "/xl/workbook.bin": "sheet.binary.macroEnabled.main",
+        "/xl/worksheets/sheet1.bin": "worksheet",
+        "/xl/styles.bin": "styles",
+    }
+    lines = "".join(
+        f'<Override PartName="{part}" ContentType="{TYPES}.{kind}"/>' for part, kind in parts.items()
+    )
+    rels = (
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    )
     binary = f'<Default Extension="bin" ContentType="{TYPES}.sheet.binary.macroEnabled.main"/>'
     return f'<Types xmlns="{PACKAGE}/content-types">{rels}{binary}{lines}</Types>'
 
@@ -123,7 +152,10 @@ def write(target: Path) -> None:
         archive.writestr("[Content_Types].xml", content_types())
         archive.writestr("_rels/.rels", relationships(("officeDocument", "xl/workbook.bin")))
         archive.writestr("xl/workbook.bin", workbook())
-        archive.writestr("xl/_rels/workbook.bin.rels", relationships(("worksheet", "worksheets/sheet1.bin"), ("styles", "styles.bin")))
+        archive.writestr(
+            "xl/_rels/workbook.bin.rels",
+            relationships(("worksheet", "worksheets/sheet1.bin"), ("styles", "styles.bin")),
+        )
         archive.writestr("xl/worksheets/sheet1.bin", sheet())
         archive.writestr("xl/styles.bin", styles())
 
