@@ -19,9 +19,9 @@ _TEXT_PORTS = ("stdout", "stderr")
 
 
 def event_lines(event: RunEvent) -> list[str]:
-    """Return what happened, with the texts that programs printed and with errors whole."""
-    head, *rest = _told(event)
-    return [f"{_clock(event.at)}  {head}", *(f"    {line}" for line in rest)]
+    """Return what happened, with the texts that programs printed and with errors whole; nothing where another event says it."""
+    told = _told(event)
+    return [f"{_clock(event.at)}  {told[0]}", *(f"    {line}" for line in told[1:])] if told else []
 
 
 def notice_lines(notice: Notice, at: datetime) -> list[str]:
@@ -94,11 +94,16 @@ def _told(event: RunEvent) -> list[str]:
             when = f" after {duration(event.duration_s)}" if event.attempt else " before it began"
             return [f"{_node(event.node)} {status('cancelled')}{when}"]
         case ev.NodeLogged():
-            return [f"{_node(event.node)} {dim('|')} {line}" for line in harmless(event.text).splitlines()]
-        case ev.BodyOpened():
-            return []
+            lines = [f"{dim('|')} {line}" for line in harmless(event.text).splitlines()]
+            return [f"{_node(event.node)} says", *lines]
+        case ev.BodyOpened(plan=plan):
+            if not plan.numbered:
+                return [f"{_node(event.node)} {dim('begins with its children')}"]
+            often = "while its condition holds" if plan.count is None else counted(plan.count, "iteration")
+            at_once = f", {plan.concurrency} at once" if plan.concurrency > 1 else ""
+            return [f"{_node(event.node)} {dim(f'{often}{at_once}')}"]
         case ev.BodyStarted():
-            return [f"{_node(event.node)} {dim(f'iteration {event.index}')}"]
+            return []  # its first child says it
         case ev.BodyStopRequested():
             why = "one child has won" if event.reason == "race" else "its time is over"
             return [f"{_node(event.node)} told to end its children: {why}"]
