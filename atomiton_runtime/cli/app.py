@@ -26,6 +26,7 @@ COMMANDS = {
     "watch": "Run flows when their files are saved.",
     "tray": "Put the flows into the tray of the desktop.",
     "autostart": "Start the tray with the desktop, or not.",
+    "doctor": "Say what is there and what is wrong.",
     "new": "Write a flow file to start from.",
     "nodes": "List the node types, or describe one.",
     "schema": "Print the JSON Schema of flow files.",

@@ -50,7 +50,7 @@ def prepare(connection: sqlite3.Connection, path: Path, durability: Durability) 
         StorageError: STORE-004 newer, STORE-005 no store, STORE-006 no locking; the file is then unchanged.
         sqlite3.Error: SQLite cannot read or write the file.
     """
-    if not _check_version(connection, path):
+    if not check_version(connection, path):
         # Must come before the first table; later it would have no effect but to write to the file.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     ((mode,),) = connection.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -67,7 +67,7 @@ def prepare(connection: sqlite3.Connection, path: Path, durability: Durability) 
     connection.execute("SELECT (SELECT max(run_id) FROM runs), (SELECT max(run_id) FROM events)").fetchall()
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> bool:
+def check_version(connection: sqlite3.Connection, path: Path) -> bool:
     """Return whether the file has its tables already."""
     ((version,),) = connection.execute("PRAGMA user_version").fetchall()
     ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
@@ -86,7 +86,7 @@ def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
     # Two processes may meet here: the second waits for the first, and then finds the tables.
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if not _check_version(connection, path):
+        if not check_version(connection, path):
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

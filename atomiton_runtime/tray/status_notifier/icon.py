@@ -29,7 +29,7 @@ WATCHER = "org.kde.StatusNotifierWatcher"
 CLICKS_AT_ONCE = 16
 """Clicks whose actions have not returned; one more is reported, not queued."""
 
-_WATCHER_PATH = "/StatusNotifierWatcher"
+WATCHER_PATH = "/StatusNotifierWatcher"
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _serial = itertools.count(1)
@@ -263,7 +263,7 @@ class Icon(BaseIcon):
             await call(
                 self._bus,
                 WATCHER,
-                _WATCHER_PATH,
+                WATCHER_PATH,
                 WATCHER,
                 "RegisterStatusNotifierItem",
                 "s",
