@@ -19,7 +19,7 @@ _TEXT_PORTS = ("stdout", "stderr")
 
 
 def event_lines(event: RunEvent) -> list[str]:
-    """Return what happened, with the texts that programs printed and with errors whole; nothing where another event says it."""
+    """Return what happened, with what programs printed and errors whole; nothing where another event says it."""
     told = _told(event)
     return [f"{_clock(event.at)}  {told[0]}", *(f"    {line}" for line in told[1:])] if told else []
 
