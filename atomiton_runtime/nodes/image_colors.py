@@ -36,6 +36,15 @@ _NAMED: Mapping[str, Color] = {
 HOW_TO_WRITE = f'"#rrggbb", "#rrggbbaa" (also with one digit each), or {", ".join(_NAMED)}'
 
 
+def mixed(color: Color, below: Color) -> Color:
+    """Return what is seen of `color` over `below`, which is opaque."""
+    red, green, blue = (
+        (upper * color[3] + lower * (255 - color[3]) + 127) // 255
+        for upper, lower in zip(color[:3], below[:3], strict=True)
+    )
+    return red, green, blue, 255
+
+
 def read_color(text: str) -> Color | None:
     """Return the colour that `text` names, or None when it names none."""
     if text.casefold() in _NAMED:

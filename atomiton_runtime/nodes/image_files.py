@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from atomiton_runtime.nodes.base import CancelToken, NodeError
 from atomiton_runtime.nodes.files import require_file
+from atomiton_runtime.nodes.gif_animation import gif_pictures
 from atomiton_runtime.nodes.gif_blocks import count_frames
 from atomiton_runtime.nodes.image_formats import FORMATS, Format
 from atomiton_runtime.nodes.image_layout import Size, upright
@@ -21,6 +22,9 @@ MAX_PIXELS = 80_000_000
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Some decoders take the whole file into memory."""
+
+_LEAST_FRAME_PIXELS = 1000
+"""A frame counts as so many pixels at least: millions of tiny ones are too much as well."""
 
 _PREFIX_BYTES = 16
 _SHOWN_BYTES = 8
@@ -41,12 +45,15 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 class OpenImage:
     """An image file of a known format whose header is read; not its pixels."""
 
-    def __init__(self, path: Path, image: ImageFile.ImageFile, format: Format, frame_count: int) -> None:
+    def __init__(
+        self, path: Path, image: ImageFile.ImageFile, file: IO[bytes], format: Format, frame_count: int
+    ) -> None:
         self.path = path
         self.format = format
         self.frame_count = frame_count
         """1 for a file that is neither an animation nor a document of several pages."""
         self._image = image
+        self._file = file
 
     @property
     def plays(self) -> int:
@@ -58,10 +65,10 @@ class OpenImage:
 
     @property
     def dpi(self) -> tuple[float, float] | None:
-        """The resolution the file claims, dots to the inch across and down."""
+        """The resolution the file claims, dots to the inch across and down; None: none, or none that can be true."""
         with contextlib.suppress(KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
             across, down = (float(each) for each in cast("tuple[Any, Any]", self._image.info["dpi"]))
-            return (across, down) if 1 <= across <= 30_000 and 1 <= down <= 30_000 else None
+            return (across, down) if 10 <= min(across, down) <= max(across, down) <= 30_000 else None
         return None
 
     @property
@@ -85,18 +92,30 @@ class OpenImage:
             NodeError: the file is cut off or broken (IMAGE-002), or has too many pixels (IMAGE-003).
             NodeCancelledError: the attempt was told to stop.
         """
+        if self.format.name == "gif":
+            yield from self._gif_frames(cancel, 1 if not all_of_them else self.frame_count)
+            return
         separate = all_of_them and bool(self._image.info.get("default_image"))
-        pixels = 0
         # An APNG may begin with an image for those who know no animations.
         for index in range(int(separate), self.frame_count if all_of_them else 1):
             cancel.raise_if_cancelled()
             if index:
                 _decoded(self.path, lambda index=index: self._image.seek(index))
-            pixels += self._image.width * self._image.height
-            require_affordable((pixels, 1), f"the first {index + 1} frames of {printable(str(self.path))}")
+            require_affordable(self._image.size, printable(str(self.path)))  # Pages differ in size.
             _decoded(self.path, self._image.load)
             duration = cast("float", self._image.info.get("duration") or 0)
             yield Frame(image=self._image, duration_ms=duration, orientation=self._orientation())
+
+    def _gif_frames(self, cancel: CancelToken, count: int) -> Iterator[Frame]:
+        def affordable(size: Size) -> None:
+            require_affordable(size, f"a frame of {printable(str(self.path))}")
+
+        self._file.seek(0)
+        pictures = gif_pictures(self._file, self._image.size, affordable)
+        for _ in range(count):
+            cancel.raise_if_cancelled()
+            image, duration_ms = _decoded(self.path, lambda: next(pictures))
+            yield Frame(image=image, duration_ms=duration_ms, orientation=1)
 
     def _orientation(self) -> int:
         if self.format.name == "tiff":  # Pillow turns these itself.
@@ -151,9 +170,13 @@ def _identified(file: IO[bytes], path: Path) -> Generator[OpenImage]:
         require_affordable(image.size, printable(str(path)))
         count = _decoded(path, lambda: _frame_count(image, file, format))
         require_affordable(
-            (image.width * image.height * count, 1), f"{printable(str(path))} with its {count} frames"
+            (_charged(image.size) * count, 1), f"{printable(str(path))} with its {count} frames"
         )
-        yield OpenImage(path, image, format, count)
+        yield OpenImage(path, image, file, format, count)
+
+
+def _charged(size: Size) -> int:
+    return max(size[0] * size[1], _LEAST_FRAME_PIXELS)
 
 
 def _format_of(prefix: bytes, path: Path) -> Format:
@@ -174,7 +197,7 @@ def _frame_count(image: ImageFile.ImageFile, file: IO[bytes], format: Format) ->
         # Pillow takes the place where a GIF is cut off for its end.
         place = file.tell()
         file.seek(0)
-        count = count_frames(file)
+        count = count_frames(file, most=MAX_PIXELS // _charged(image.size))
         file.seek(place)
         return count
     if format.sequence is None:  # The second image of some cameras' JPEG files is a preview.

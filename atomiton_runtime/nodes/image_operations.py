@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
@@ -50,7 +49,10 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What lies over the image, from the bottom up; for watermark the image that marks, if there is one."""
     base: Layer
     """What the image says for itself, as the lowest layer of composite."""
-    font_path: Path | None = None
+    background: Color | None = None
+    """What `background` says, for the format that is written."""
+    font: str | None = None
+    """The absolute path of a font, or the file name of an installed one."""
 
 
 def finished_image(parameters: ImageParameters, subject: Subject) -> Image.Image:
@@ -84,14 +86,9 @@ def size_plan(parameters: ImageParameters, size: Size) -> Plan:
     )
 
 
-def color_of(text: str | None) -> Color | None:
-    """Return the colour of a checked parameter."""
-    return None if text is None else read_color(text)
-
-
 def _resize(parameters: ImageParameters, subject: Subject) -> Image.Image:
     plan = size_plan(parameters, subject.size).for_source(subject.size, subject.image.size)
-    return _planned(subject.image, plan, color_of(parameters.background))
+    return _planned(subject.image, plan, subject.background)
 
 
 def _crop(parameters: ImageParameters, subject: Subject) -> Image.Image:
@@ -129,12 +126,13 @@ def _rotate(parameters: ImageParameters, subject: Subject) -> Image.Image:
         return image if quarter is None else image.transpose(quarter)
     # Over transparency, so that the edges blend with whatever is behind them.
     tilted = image.convert("RGBA").rotate(-degrees, Image.Resampling.BICUBIC, expand=True)
-    background = color_of(parameters.background)
+    background = subject.background
     return flattened(tilted, background) if background else tilted
 
 
 def _convert(parameters: ImageParameters, subject: Subject) -> Image.Image:
-    background = color_of(parameters.background)
+    del parameters
+    background = subject.background
     return flattened(subject.image, background) if background else subject.image
 
 
@@ -150,7 +148,7 @@ def _overlay(parameters: ImageParameters, subject: Subject) -> Image.Image:
 def _composite(parameters: ImageParameters, subject: Subject) -> Image.Image:
     size = (parameters.width or subject.size[0], parameters.height or subject.size[1])
     require_affordable(size, "the canvas")
-    result = Image.new("RGBA", size, color_of(parameters.background) or TRANSPARENT)
+    result = Image.new("RGBA", size, subject.background or TRANSPARENT)
     lowest = LayerImage(image=subject.image.convert("RGBA"), placement=subject.base)
     for layer in (lowest, *subject.layers):
         width, height = size if parameters.fit else (None, None)
@@ -203,7 +201,7 @@ def _text_mark(parameters: ImageParameters, subject: Subject, size: Size, free: 
     given = parameters.width is not None or parameters.height is not None
     room = free if given else (math.ceil(across), math.ceil(down) * lines)
     room = (min(parameters.width or room[0], free[0]), min(parameters.height or room[1], free[1]))
-    return text_mark(parameters.text, room, color_of(parameters.color) or WHITE, subject.font_path)
+    return text_mark(parameters.text, room, (read_color(parameters.color or "") or WHITE), subject.font)
 
 
 def _sized(

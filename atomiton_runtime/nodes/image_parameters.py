@@ -181,7 +181,10 @@ class ImageParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     font: Annotated[
         _Text | None,
         Meta(
-            description="watermark: the path of a TrueType or OpenType font. Default: a built-in Latin one."
+            description=(
+                "watermark: the path of a TrueType or OpenType font, or the file name of an installed one, such as "
+                "`DejaVuSans.ttf`. Default: a built-in one, which has no more than the letters of English."
+            )
         ),
     ] = None
     color: Annotated[

@@ -9,7 +9,7 @@ import msgspec
 from PIL import Image
 
 from atomiton_runtime.nodes.base import NodeError
-from atomiton_runtime.nodes.image_colors import WHITE, Color
+from atomiton_runtime.nodes.image_colors import Color
 from atomiton_runtime.nodes.image_formats import Format
 from atomiton_runtime.nodes.image_levels import leveled
 from atomiton_runtime.nodes.image_pixels import flattened
@@ -39,8 +39,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     quality: int | None = None
 
 
-def saveable(image: Image.Image, format: Format, background: Color | None) -> Image.Image:
-    """Return the image in a mode that the format can hold: over `background` where it knows no transparency.
+def saveable(image: Image.Image, format: Format, background: Color) -> Image.Image:
+    """Return the image in a mode that the format can hold: over `background`, opaque, where it knows no transparency.
 
     Raises:
         NodeError: it is too wide or too high for the format (IMAGE-005).
@@ -50,7 +50,7 @@ def saveable(image: Image.Image, format: Format, background: Color | None) -> Im
         message = f"{format.name} can hold {format.max_side} pixels in each direction, not {longest}"
         raise NodeError("IMAGE-005", message, hint="png and tiff can hold more")
     if not format.has_alpha:
-        return flattened(flattened(image, background or WHITE), WHITE)
+        return flattened(image, background)
     return _indexed(image) if format.name == "gif" else image
 
 

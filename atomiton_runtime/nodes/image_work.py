@@ -12,13 +12,13 @@ from PIL import Image
 from atomiton_runtime.nodes.base import NodeContext, NodeError
 from atomiton_runtime.nodes.file_errors import explained
 from atomiton_runtime.nodes.files import replacing
+from atomiton_runtime.nodes.image_colors import WHITE, Color, mixed, read_color
 from atomiton_runtime.nodes.image_files import Frame, OpenImage, opened, require_affordable
 from atomiton_runtime.nodes.image_formats import Format
 from atomiton_runtime.nodes.image_layout import Size
 from atomiton_runtime.nodes.image_operations import (
     LayerImage,
     Subject,
-    color_of,
     finished_image,
     size_plan,
 )
@@ -167,7 +167,7 @@ def _finished(
         what = source.format.sequence
         context.log(f"{printable(str(source.path))} has {source.frame_count} {what}; the first is used")
     mixes = parameters.operation in LAYERED or parameters.operation == "watermark" or parameters.grayscale
-    font_path = resolved(parameters.font, context.folder, "font") if parameters.font else None
+    background = _background(parameters.background, format)
     images: list[Image.Image] = []
     durations_ms: list[float] = []
     profile, pixels = None, 0
@@ -179,12 +179,18 @@ def _finished(
             size=size if source.format.name == "jpeg" else plain.image.size,
             layers=above,
             base=picture.placement,
-            font_path=font_path,
+            background=background,
+            font=_font(parameters.font, context.folder),
         )
         result = finished_image(parameters, subject)
         pixels += result.width * result.height
-        require_affordable((pixels, 1), f"the first {len(images) + 1} frames of the result")
-        images.append(saveable(result, format, color_of(parameters.background)))
+        # Frames are all of one size, so that the first tells of all; pages are not.
+        rest = (
+            source.frame_count - len(images) - 1 if source.format.sequence == "frames" and all_of_them else 0
+        )
+        pixels_of_all = pixels + result.width * result.height * rest
+        require_affordable((pixels_of_all, 1), f"the result with its {source.frame_count} frames")
+        images.append(saveable(result, format, background or WHITE))
         durations_ms.append(frame.duration_ms)
         profile = plain.profile
     return Finished(
@@ -203,6 +209,20 @@ def _pixels(frame: Frame, source: OpenImage, context: NodeContext, *, keep_profi
 
     plain = plain_pixels(frame.image, source.profile, keep_profile=keep_profile, say=say)
     return Pixels(image=turned_upright(plain.image, frame.orientation), profile=plain.profile)
+
+
+def _background(given: str | None, format: Format) -> Color | None:
+    color = None if given is None else read_color(given)
+    # Where nothing can be transparent, what is half so lies on white once, and not again with each use.
+    return color if color is None or format.has_alpha else mixed(color, WHITE)
+
+
+def _font(given: str | None, folder: Path) -> str | None:
+    if given is None:
+        return None
+    beside = resolved(given, folder, "font")
+    # A bare name that is no file here is left to the system to find.
+    return given if not beside.exists() and Path(given).name == given else str(beside)
 
 
 def _decode_smaller(parameters: ImageParameters, source: OpenImage, size: Size) -> None:
