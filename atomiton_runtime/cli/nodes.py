@@ -13,7 +13,7 @@ from atomiton_runtime.cli.options import json_option
 from atomiton_runtime.cli.results import print_json
 from atomiton_runtime.cli.wording import harmless, one_line
 from atomiton_runtime.errors import UsageError
-from atomiton_runtime.nodes.document import summary, type_document
+from atomiton_runtime.nodes.document import example_toml, summary, type_document
 from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
 
 
@@ -24,10 +24,16 @@ class NodeTypeDocument(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     source: str
     """`built-in`, the path of its file, or its entry point."""
-    parameters: dict[str, bool]
-    """Name -> whether it is required."""
-    outputs: tuple[str, ...]
-    """The ports, primary first."""
+    parameters: dict[str, dict[str, object]]
+    """Name -> its JSON Schema, with `description`, `default` and `required`."""
+    outputs: dict[str, str]
+    """Port -> description, primary first."""
+    effects: dict[str, tuple[str, ...]]
+    """`pure`, `reads` or `writes` -> the values of `decided_by` that have it; none where all have."""
+    decided_by: str | None
+    """The parameter on which the effect depends, if it depends on one."""
+    examples: tuple[str, ...]
+    """Nodes as they stand in a flow."""
 
 
 @click.command()
@@ -64,12 +70,25 @@ def _find(catalogue: NodeCatalogue, name: str) -> CataloguedType:
 
 
 def _document(found: CataloguedType) -> NodeTypeDocument:
+    # Loaded here: listing names needs neither.
+    from atomiton_runtime.nodes.effects import effects
+    from atomiton_runtime.nodes.schema import parameter_schemas
+
+    decided_by, by_effect = effects(found)
     return NodeTypeDocument(
         name=found.name,
         summary=summary(found),
         source=found.source,
-        parameters={name: parameter.required for name, parameter in found.parameters.items()},
-        outputs=found.ports,
+        parameters={
+            name: {**schema, "required": found.parameters[name].required}
+            for name, schema in parameter_schemas(found).items()
+        },
+        outputs={port.name: port.description for port in found.node_type.ports},
+        effects={effect: tuple(values) for effect, values in by_effect.items()},
+        decided_by=decided_by,
+        examples=tuple(
+            example_toml(found.name, each) for each in found.node_type.examples if each.error is None
+        ),
     )
 
 

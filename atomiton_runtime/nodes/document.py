@@ -9,6 +9,7 @@ from msgspec import UNSET, inspect
 
 from atomiton_runtime.nodes.base import Example
 from atomiton_runtime.nodes.declaration import description_of
+from atomiton_runtime.nodes.effects import effect_words
 from atomiton_runtime.nodes.parameters import shape_of
 from atomiton_runtime.nodes.registry import CataloguedType
 from atomiton_runtime.nodes.scalars import Duration, Size
@@ -25,7 +26,8 @@ _HEADER = """\
 
 Every text parameter is a template; an *expression* is written bare, without braces. What is said of an output
 holds when the node succeeds. The keys that every node may have are in [the flow format](flow-format.md).
-`atomiton nodes TYPE` prints the same in the terminal, and every example here is a test.
+An *effect* is `pure` (the result depends on parameters and input alone), `reads` (also on the outside) or `writes` (it
+changes the outside). `atomiton nodes TYPE` prints the same in the terminal, and every example here is a test.
 """
 _SUB_TABLE = re.compile(r"^\[(?!\[)(.+)\]$", re.MULTILINE)
 
@@ -46,7 +48,8 @@ def type_document(catalogued: CataloguedType) -> str:
     declared = catalogued.node_type
     good = [example for example in declared.examples if example.error is None]
     bad = [example for example in declared.examples if example.error is not None]
-    lines = [f"## {catalogued.name}", "", _docstring(catalogued), "", "### Parameters", ""]
+    lines = [f"## {catalogued.name}", "", _docstring(catalogued), "", effect_words(catalogued)]
+    lines += ["", "### Parameters", ""]
     lines += _parameter_lines(catalogued)
     lines += ["", "### Outputs", ""]
     lines += [
@@ -120,13 +123,17 @@ def _bare(words: str) -> str:
 
 def _range_words(shape: inspect.IntType | inspect.FloatType) -> Iterator[str]:
     if shape.ge is not None:
-        yield f"{shape.ge:g} or more"
+        yield f"{_number(shape.ge)} or more"
     if shape.gt is not None:
-        yield f"more than {shape.gt:g}"
+        yield f"more than {_number(shape.gt)}"
     if shape.le is not None:
-        yield f"at most {shape.le:g}"
+        yield f"at most {_number(shape.le)}"
     if shape.lt is not None:
-        yield f"less than {shape.lt:g}"
+        yield f"less than {_number(shape.lt)}"
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:g}"
 
 
 def _default_words(field: inspect.Field) -> str:

@@ -217,6 +217,12 @@ _COMMON: Mapping[str, Schema] = {
 }
 
 
+def parameter_schemas(catalogued: CataloguedType) -> dict[str, Schema]:
+    """Return the JSON Schema of each parameter, by name."""
+    fields = shape_of(catalogued.node_type.Parameters).fields
+    return {field.encode_name: _parameter(field) for field in fields}
+
+
 def _parameter(field: inspect.Field) -> Schema:
     schema = {**_of(field.type), "description": description_of(field)}
     default: object = field.default

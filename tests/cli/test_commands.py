@@ -250,8 +250,14 @@ def test_nodes(tmp_path: Path) -> None:
     assert "transform" in atomiton(tmp_path, "nodes").stdout
     assert "### Parameters" in atomiton(tmp_path, "nodes", "transform").stdout
     document = json.loads(atomiton(tmp_path, "nodes", "transform", "--json").stdout)
-    assert document["outputs"][0] == "result"
-    assert document["parameters"]["operation"] is True
+    assert next(iter(document["outputs"])) == "result"
+    assert document["parameters"]["operation"]["required"] is True
+    assert document["parameters"]["depth"]["default"] == 1
+    assert (document["effects"], document["decided_by"]) == ({"pure": []}, None)
+    assert '[nodes.example]\ntype = "transform"' in document["examples"][0]
+    document = json.loads(atomiton(tmp_path, "nodes", "file-system", "--json").stdout)
+    assert document["decided_by"] == "operation"
+    assert document["effects"]["reads"] == ["exists", "list", "read"]
     assert {"shell-command", "transform"} <= {
         each["name"] for each in json.loads(atomiton(tmp_path, "nodes", "--json").stdout)
     }
