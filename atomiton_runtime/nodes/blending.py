@@ -15,8 +15,8 @@ from atomiton_runtime.nodes.image_parameters import BlendMode
 _Formula: TypeAlias = Callable[[Image.Image, Image.Image], Image.Image]
 """Backdrop and source, both RGB and opaque -> B(backdrop, source) of the recommendation."""
 
-_ROWS_PIXELS = 1_000_000
-"""So many pixels at once are worked on with 32 bits, to bound the memory."""
+_BAND_PIXELS = 1_000_000
+"""So many pixels are blended at once, to bound the memory: a mode needs up to ten images of their size."""
 
 
 def blended(
@@ -66,9 +66,12 @@ def laid_over(
     result = backdrop.copy()
     if left >= right or top >= bottom:
         return result
-    part = source.crop((left - at[0], top - at[1], right - at[0], bottom - at[1]))
-    below = backdrop.crop((left, top, right, bottom))
-    result.paste(blended(below, part, mode=mode, opacity=opacity), (left, top))
+    rows = max(1, _BAND_PIXELS // (right - left))
+    for first in range(top, bottom, rows):
+        end = min(first + rows, bottom)
+        part = source.crop((left - at[0], first - at[1], right - at[0], end - at[1]))
+        below = backdrop.crop((left, first, right, end))
+        result.paste(blended(below, part, mode=mode, opacity=opacity), (left, first))
     return result
 
 
@@ -111,16 +114,8 @@ def _color_burn(backdrop: Image.Image, source: Image.Image) -> Image.Image:
 
 def _divided(dividend: Image.Image, divisor: Image.Image) -> Image.Image:
     """Return min(1, dividend / divisor), where 0 / 0 is 0 and anything else by 0 is 1."""
-    result = Image.new("RGB", dividend.size)
-    rows = max(1, _ROWS_PIXELS // dividend.width)
-    for top in range(0, dividend.height, rows):
-        box = (0, top, dividend.width, min(top + rows, dividend.height))
-        bands = [
-            _quotient(above, below)
-            for above, below in zip(dividend.crop(box).split(), divisor.crop(box).split(), strict=True)
-        ]
-        result.paste(Image.merge("RGB", bands), box)
-    return result
+    bands = [_quotient(above, below) for above, below in zip(dividend.split(), divisor.split(), strict=True)]
+    return Image.merge("RGB", bands)
 
 
 def _quotient(dividend: Image.Image, divisor: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ import msgspec
 from PIL import Image, ImageFilter
 
 from atomiton_runtime.nodes.base import NodeError
-from atomiton_runtime.nodes.blending import blended, laid_over
+from atomiton_runtime.nodes.blending import laid_over
 from atomiton_runtime.nodes.image_colors import TRANSPARENT, WHITE, Color, read_color
 from atomiton_runtime.nodes.image_files import require_affordable
 from atomiton_runtime.nodes.image_layout import Fit, Plan, Position, Size, fitted, placed, turned
@@ -225,8 +225,6 @@ def _laid(
     mode = own.blend_mode or parameters.blend_mode or "normal"
     opacity = parameters.opacity if own.opacity is None else own.opacity
     opacity = 1.0 if opacity is None else opacity
-    if source.size == below.size and at == (0, 0):
-        return blended(below, source, mode=mode, opacity=opacity)
     return laid_over(below, source, at, mode=mode, opacity=opacity)
 
 

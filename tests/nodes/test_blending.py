@@ -151,10 +151,10 @@ def test_what_stands_out_is_cut_off(at: tuple[int, int], expected: set[tuple[int
     assert Image.new("RGBA", (3, 3), "black").tobytes() == backdrop.tobytes()
 
 
-def test_a_large_image_is_divided_in_bands() -> None:
-    """Modes that divide work on parts of an image at a time, and no seam shows."""
+def test_a_large_image_is_blended_in_bands() -> None:
+    """A part of an image at a time is worked on, and no seam shows."""
     backdrop = Image.new("RGBA", (1500, 1000), (100, 100, 100, 255))
     source = Image.new("RGBA", (1500, 1000), (128, 128, 128, 255))
 
-    result = blended(backdrop, source, mode="color-dodge")
+    result = laid_over(backdrop, source, (0, 0), mode="color-dodge")
     assert [(1_500_000, (201, 201, 201, 255))] == result.getcolors()
