@@ -53,7 +53,7 @@ CODES: dict[str, str] = {
     "HTTP-006": "A server sent nothing, or took nothing, for too long.",
     "HTTP-007": "A server closed the connection without an answer.",
     "HTTP-008": "A connection ended in the middle of a body.",
-    "HTTP-009": "A server sent what is no HTTP, or wants another protocol.",
+    "HTTP-009": "A server sent what is no HTTP.",
     "HTTP-010": "A server answered with a status of 400 or more.",
     "HTTP-011": "A body is larger than `max_size`.",
     "HTTP-012": "A server redirects too often.",

@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 PATIENCE_S = 20.0
 """No thread of the server waits longer for anything."""
@@ -32,7 +32,6 @@ class Client:
 
     connection: socket.socket
     server: "FaultServer"
-    gone: threading.Event = field(default_factory=threading.Event)
 
     def send(self, data: bytes | str) -> None:
         """Send bytes; whether the client still listens is its own matter."""
@@ -107,7 +106,9 @@ class FaultServer:
         self.requests: list[Received] = []
         """In the order in which they were read."""
         self.stages: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._behave = behave
+        self.go = threading.Event()
+        """For behaviours that wait for the test; set at the end in any case."""
+        self.behave = behave
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -135,6 +136,7 @@ class FaultServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.go.set()
         with self._lock:
             self._closing = True
             for each in self._open:
@@ -175,7 +177,7 @@ class FaultServer:
                     with self._lock:
                         self._open.discard(connection)
                         self._open.add(wrapped)
-                self._behave(Client(wrapped, self))
+                self.behave(Client(wrapped, self))
                 _end(wrapped)
         finally:
             with self._lock:

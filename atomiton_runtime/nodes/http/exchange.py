@@ -132,7 +132,7 @@ class _Exchange:
         )
         sent = httpcore2.Request(request.method, url, headers=headers, content=request.body)
         try:
-            response = pool.handle_request(sent)
+            return pool.handle_request(sent)
         except (httpcore2.NetworkError, httpcore2.RemoteProtocolError) as error:
             raise _no_answer(error) from error
         except httpcore2.LocalProtocolError as error:
@@ -140,10 +140,6 @@ class _Exchange:
         except httpcore2.ProxyError as error:
             hint = "see HTTP_PROXY, HTTPS_PROXY and NO_PROXY in the environment"
             raise NodeError("HTTP-017", f"the proxy refused: {error}", hint=hint) from error
-        if response.status == 101:
-            response.close()
-            raise NodeError("HTTP-009", "the server wants to speak another protocol (101)")
-        return response
 
     def _sent_headers(self, request: Request) -> list[tuple[bytes, bytes]]:
         given = {name.lower(): value for name, value in request.headers}
