@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import os
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from atomiton_runtime.nodes.tables import Cells, Table, assembled, table_to_writ
 from atomiton_runtime.nodes.workbook_formats import TEXT_FORMATS, Format, format_of
 from atomiton_runtime.nodes.workbook_writing import DEFAULT_SHEET, write_workbook
 from atomiton_runtime.values import Value
+
+_OTHER_DELIMITERS = ";\t|,"
 
 
 class SpreadsheetParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -227,7 +230,21 @@ def _read(parameters: SpreadsheetParameters, context: NodeContext) -> Table:
         opened(parameters.path, parameters.data, parameters.format, context) as source,
         contextlib.closing(_rows(source, parameters, cells, context)) as rows,
     ):
-        return assembled(rows, has_headers=parameters.has_headers, skip_empty_rows=parameters.skip_empty_rows)
+        table = assembled(
+            rows, has_headers=parameters.has_headers, skip_empty_rows=parameters.skip_empty_rows
+        )
+    _wonder_about_delimiter(table, source, context)
+    return table
+
+
+def _wonder_about_delimiter(table: Table, source: Source, context: NodeContext) -> None:
+    if source.format in TEXT_FORMATS and table.named and len(table.columns) == 1:
+        name = table.columns[0]
+        found = next((each for each in _OTHER_DELIMITERS if each in name), None)
+        if found:
+            context.log(
+                f"{source.name} has one column, {name!r}: is delimiter = {json.dumps(found)} meant?\n"
+            )
 
 
 def _rows(

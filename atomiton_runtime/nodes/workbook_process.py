@@ -147,11 +147,8 @@ def read(data: bytes, request: Request) -> Iterator[list[list[Cell]]]:
     except (Refused, MemoryError, GeneratorExit):
         raise
     except BaseException as error:  # Rust's panics are no Exception; any of them means this file
-        words = str(error).strip() or type(error).__name__
         hint = "does a spreadsheet program open it? Save it anew there"
-        raise Refused(
-            "SHEET-002", f"cannot be read as {request.format}, it may be damaged: {words}", hint
-        ) from error
+        raise Refused("SHEET-002", f"cannot be read as {request.format}: {_reason(error)}", hint) from error
 
 
 def plain(value: _Read, place: str) -> Cell:
@@ -184,6 +181,14 @@ def iso_duration(duration: datetime.timedelta) -> str:
     seconds, rest_ms = divmod(rest_ms, 1000)
     fraction = f".{rest_ms:03}" if rest_ms else ""
     return f"{'-' if total_ms < 0 else ''}PT{minutes // 60}H{minutes % 60}M{seconds}{fraction}S"
+
+
+def _reason(error: BaseException) -> str:
+    words = str(error).strip() or type(error).__name__
+    # All that calamine says where it tries one format after the other; the format was made sure of before.
+    if words == "Cannot detect file format":
+        return "it is damaged, or has more cells than can be read"
+    return f"it may be damaged ({words})"
 
 
 def _sheet(book: "CalamineWorkbook", wanted: str | int | None) -> "CalamineSheet":
