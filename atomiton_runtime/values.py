@@ -28,6 +28,7 @@ LARGE_VALUE_BYTES = 1024 * 1024
 """A value whose encoded form is larger than this travels as a file."""
 
 _MAX_DEPTH = 200
+_ROOMY_CHARS = 100
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder()
@@ -142,10 +143,46 @@ def _restored(value: Value) -> Value:
             return value
 
 
+def copied(value: Value) -> Value:
+    """Return a copy of a value that shares no list and no table with it."""
+    match value:
+        case dict():
+            return {key: copied(entry) for key, entry in value.items()}
+        case list():
+            return [copied(entry) for entry in value]
+        case _:
+            return value
+
+
 def preview(value: object, limit_chars: int = 200) -> str:
-    """Return `value` as one line of at most `limit_chars` characters, cut with a visible mark."""
+    """Return `value` as one line of at most `limit_chars` characters; a cut is marked.
+
+    The mark is `…`, and where there is room for it says how much there is: `… (100000 items)`.
+    """
     text = value if isinstance(value, str) else encode(value).decode()
     line = " ".join(text.split())
     if len(line) <= limit_chars:
         return line
-    return f"{line[: max(limit_chars - 1, 0)]}…"[:limit_chars]
+    mark = f"… ({_extent(value)})" if limit_chars >= _ROOMY_CHARS else "…"
+    return f"{line[: max(limit_chars - len(mark), 0)]}{mark}"[:limit_chars]
+
+
+def _extent(value: object) -> str:
+    """Return how much a value holds; it may also be in the form of documents."""
+    if isinstance(value, str):
+        return _counted(len(value), "character")
+    if isinstance(value, bytes | bytearray):
+        return _counted(len(value), "byte")
+    if isinstance(value, list | tuple):
+        return _counted(len(cast("list[object]", value)), "item")
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[object, object]", value)
+        shown = entries.get(BYTES_KEY) if len(entries) == 1 else None
+        if isinstance(shown, str):
+            return _counted(len(shown) * 3 // 4 - shown[-2:].count("="), "byte")
+        return _counted(len(entries), "key")
+    return "cut"
+
+
+def _counted(count: int, one: str) -> str:
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"

@@ -3,6 +3,7 @@
 import enum
 import math
 from collections import OrderedDict
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomiton_runtime.values import UnsupportedValue, Value, decode, encode, preview, to_document
+from atomiton_runtime.values import UnsupportedValue, Value, copied, decode, encode, preview, to_document
 
 TEXT = st.text()
 VALUES = st.recursive(
@@ -153,6 +154,14 @@ def test_each_reader_gets_a_copy_of_its_own() -> None:
         ("abc", 0, ""),
         ({"a": [1, b"x"]}, 200, '{"a":[1,{"$bytes":"eA=="}]}'),
         (None, 200, "null"),
+        (memoryview(b"x" * 300), 100, '{"$bytes":"' + "eHh4" * 20 + "eH… (cut)"),
+        ("x" * 300, 100, "x" * 82 + "… (300 characters)"),
+        ([1] * 300, 100, "[" + "1," * 43 + "… (300 items)"),
+        (b"\0" * 300, 100, '{"$bytes":"' + "A" * 76 + "… (300 bytes)"),
+        ({"$bytes": "AAAA" * 99 + "AA=="}, 100, '{"$bytes":"' + "A" * 76 + "… (298 bytes)"),
+        (10**9, 5, "1000…"),
+        (10**18, 5, "1000…"),
+        (MappingProxyType({"a": "b" * 300}), 100, '{"a":"' + "b" * 85 + "… (1 key)"),
     ],
 )
 def test_a_preview_is_one_short_line(value: object, limit: int, expected: str) -> None:
@@ -160,7 +169,24 @@ def test_a_preview_is_one_short_line(value: object, limit: int, expected: str) -
     assert expected == preview(value, limit)
 
 
-@given(TEXT, st.integers(0, 30))
+@given(VALUES)
+def test_a_copy_shares_nothing_that_can_change(value: Value) -> None:
+    """A copy is equal, and no list or table of it is one of the original."""
+    copy = copied(value)
+
+    assert repr(value) == repr(copy)
+    assert not {id(each) for each in containers(value)} & {id(each) for each in containers(copy)}
+
+
+def containers(value: Value) -> Iterator[Value]:
+    """Yield the lists and tables of a value."""
+    if isinstance(value, list | dict):
+        yield value
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from containers(entry)
+
+
+@given(TEXT, st.integers(0, 130))
 def test_a_preview_keeps_its_limit(text: str, limit: int) -> None:
     """No text gives a longer preview, or one of two lines."""
     shown = preview(text, limit)

@@ -19,7 +19,7 @@ from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
 from atomiton_runtime.run.draft import timeout_error
 from atomiton_runtime.run.given import Answer, Cancelled, Failed, Outcome, Skipped, Succeeded
 from atomiton_runtime.storage.large_values import LargeValues
-from atomiton_runtime.values import Value, preview
+from atomiton_runtime.values import Value, copied, preview
 
 _SHOWN_CHARS = 80
 
@@ -114,7 +114,7 @@ def _scope(order: ExecuteNode, value: Value, large_values: LargeValues) -> Scope
     flow = order.flow
     names: dict[str, object] = {
         "input": value,
-        "vars": order.variables,
+        "vars": copied(order.variables),  # the run's own are for all its nodes
         "env": os.environ,
         "run": {"id": order.run_id, "trigger": order.trigger, "started_at": order.started_at},
         "flow": {"id": flow.id, "name": flow.name, "folder": flow.folder},

@@ -12,6 +12,8 @@ from atomiton_runtime.values import BYTES_KEY, FILE_KEY, Value, decode, encode
 
 _SHOWN_LINES = 40
 """Of a result on a terminal; a pipe gets all of it."""
+_SHOWN_CHARS = 2000
+"""Of such a line."""
 
 
 def print_json(document: object) -> None:
@@ -57,9 +59,18 @@ def _print_value(value: Value) -> None:
     text = value if isinstance(value, str) else msgspec.json.format(encode(value), indent=2).decode()
     lines = harmless(text).rstrip("\n").split("\n")
     for line in lines[:_SHOWN_LINES]:
-        click.echo(line)
+        click.echo(_cut(line))
     if len(lines) > _SHOWN_LINES:
         click.echo(dim(f"... {len(lines) - _SHOWN_LINES} more lines; a pipe or > FILE gets all"))
+
+
+def _cut(line: str) -> str:
+    """Return a line of a result, or its beginning with a mark: some results are one line of a megabyte."""
+    if len(line) <= _SHOWN_CHARS:
+        return line
+    return line[:_SHOWN_CHARS] + dim(
+        f"… {len(line) - _SHOWN_CHARS} more characters; a pipe or > FILE gets all"
+    )
 
 
 def _whole(value: Value) -> Value:
