@@ -170,7 +170,7 @@ def test_the_user_of_a_url_is_sent_and_not_shown() -> None:
     "parameters",
     [
         {"auth": {"username": "ada", "password": "s3cret"}},
-        {"auth": {"token": "s3cret"}},
+        {"auth": {"token": "s3cret"}, "headers": {"X-Token": ""}},
         {"headers": {"X-Api-Key": "s3cret", "Cookie": "s3cret"}},
         {"headers": {"Authorization": "Token s3cret"}},
     ],
@@ -345,6 +345,7 @@ def test_wrong_parameters_are_complained_about(case: str) -> None:
         ("ftp://x/", "HTTP-001", "must begin with http:// or https://"),
         ("example.com/a", "HTTP-001", "but is 'example.com/a'"),
         ("/a", "HTTP-001", "must begin with"),
+        (f"ftp://x/{'y' * 200}", "HTTP-001", "yyy…'"),
         ("http://", "HTTP-001", "names no host"),
         ("http:///a", "HTTP-001", "names no host"),
         ("http://127.0.0.1:0/", "HTTP-001", "none of its ports"),

@@ -92,7 +92,8 @@ def beginning(answer: Answer, limit_chars: int) -> str:
         return f"({media_type})" if answer.body else ""
     known = charset is not None and is_text_encoding(charset)
     text = answer.body.decode(charset if known and charset else "utf-8", errors="replace")
-    return preview("".join(char if char.isprintable() else " " for char in text), limit_chars)
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= limit_chars else f"{line[: limit_chars - 1]}…"
 
 
 def _content_type(value: str) -> tuple[str, str | None]:
@@ -122,8 +123,6 @@ def _text(body: bytes, charset: str, media_type: str) -> str:
         raise NodeError(
             "HTTP-015", message, hint="the server declares a charset that it does not use"
         ) from error
-    except UnicodeError as error:
-        raise NodeError("HTTP-015", f"the {media_type} body is not {charset}: {error}") from error
 
 
 def _json(text: str) -> Value:

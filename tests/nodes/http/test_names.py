@@ -144,11 +144,11 @@ def test_the_address_that_answers_is_taken() -> None:
     waker = Waker(CancelToken())
     with FaultServer(answering(answer())) as server:
         places = [
-            (socket.AF_INET6, ("not an address", 80)),
+            (socket.AF_INET6, ("127.0.0.1", 80)),  # no address of this family
             (socket.AF_INET, ("127.0.0.1", refusing_port())),
             (socket.AF_INET, ("127.0.0.1", server.port)),
         ]
-        for order in (places[1:], places[:0:-1], [(socket.AF_INET6, ("::1", server.port, 0, 0)), places[2]]):
+        for order in (places, places[::-1], places[1:]):
             with connected(order, waker, timeout_s=DEADLINE_S) as connection:
                 assert connection.getpeername() == ("127.0.0.1", server.port)
     waker.close()

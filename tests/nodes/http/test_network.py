@@ -1,6 +1,7 @@
 """Whatever a network does, an attempt ends: by itself, by a limit, or at once by a cancel; nothing of it is left."""
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -14,13 +15,18 @@ import pytest
 import trustme
 
 from atomiton_runtime import Runtime
+from atomiton_runtime.flow.expressions import Scope
 from atomiton_runtime.nodes import http_request
-from atomiton_runtime.nodes.base import CancelToken, NodeCancelledError, NodeError
+from atomiton_runtime.nodes.base import CancelToken, NodeCancelledError, NodeContext, NodeError
+from atomiton_runtime.nodes.http.parameters import HttpRequestParameters
+from atomiton_runtime.nodes.http_request import HttpRequest
 from atomiton_runtime.run.events import NodeRetrying
 from tests.doubles.attempts import executed, failure
 from tests.doubles.fault_server import Behaviour, Client, FaultServer, answer, answering
 
 DEADLINE_S = 20.0
+TEXT = {"Content-Type": "text/plain"}
+OK = answer("fine", headers=TEXT)
 HOME = Path("/tmp")
 HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 FILLERS = 8
@@ -246,6 +252,46 @@ def test_a_retry_waits_as_long_as_the_server_asks(tmp_path: Path) -> None:
     assert ("HTTP-010", 1.0) == (retrying.error.code, retrying.delay_s)
 
 
+def test_a_host_that_cannot_be_reached_is_named() -> None:
+    """The system's reason is told with the address."""
+
+    class Elsewhere(HttpRequest):
+        """Gets addresses of a kind that leads nowhere."""
+
+        lookup = staticmethod(lambda *_, **__: [(socket.AF_INET6, 1, 6, "", ("127.0.0.1", 80))])
+
+    context = NodeContext(input=None, scope=Scope({}), folder=HOME, cancel=CancelToken())
+    with pytest.raises(NodeError) as caught:
+        Elsewhere().execute(HttpRequestParameters(url="http://far.example/"), context)
+
+    assert caught.value.code == "HTTP-003"
+    assert "far.example:80 cannot be reached: " in caught.value.message
+
+
+def test_a_server_may_answer_before_it_has_read_the_body() -> None:
+    """The answer to a request that the server does not want counts, though the body was not taken whole."""
+
+    def refusing(client: Client) -> None:
+        client.read_request(with_body=False)
+        client.send(answer("too large", "413 No", TEXT))
+
+    with FaultServer(refusing) as server:
+        error = failure("http-request", HOME, url=server.url, method="POST", body=LARGE)
+
+    assert "413 No: too large" in error.message
+
+
+def test_a_reset_while_the_body_is_sent() -> None:
+    """A server that goes away in the middle of what it is sent has not answered."""
+
+    def leaving(client: Client) -> None:
+        client.read_request(with_body=False)
+        client.reset()
+
+    with FaultServer(leaving) as server:
+        assert failure("http-request", HOME, url=server.url, method="POST", body=LARGE).code == "HTTP-007"
+
+
 def test_nobody_listening_is_a_refusal() -> None:
     """A closed port is named, with what to look at."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -279,7 +325,15 @@ def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     return context
 
 
-OK = answer("fine", headers={"Content-Type": "text/plain"})
+def test_what_breaks_the_encryption_is_no_answer(authority: trustme.CA, ca_file: Path) -> None:
+    """Bytes that are no part of the encrypted stream end it: nobody may put anything in."""
+
+    def garbage(client: Client) -> None:
+        client.read_request()
+        os.write(client.connection.fileno(), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with FaultServer(garbage, tls=server_context(authority, "127.0.0.1")) as server:
+        assert failure("http-request", HOME, url=server.url, verify=str(ca_file)).code == "HTTP-007"
 
 
 def test_a_known_authority_is_trusted(authority: trustme.CA, ca_file: Path) -> None:
