@@ -64,10 +64,10 @@ class HttpRequest(NodeType):
         Example(
             title="Send data as JSON, and say who sends it",
             toml=(
-                'method = "POST"\nurl = "http://shop.example/orders"\njson = { item = "{{ input }}", count = 2 }\n'
+                'method = "POST"\nurl = "http://shop.example/orders"\njson = { item = "{{ input.item }}", count = 2 }\n'
                 "auth = { token = \"{{ 'abc' ~ 123 }}\" }"
             ),
-            input="tea",
+            input={"item": "tea", "key": "k-17"},
             replies={
                 "POST http://shop.example/orders": Reply(
                     status=201,

@@ -3,6 +3,7 @@
 import contextlib
 import ssl
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import cast
 
 import httpcore2
@@ -107,18 +108,15 @@ class _Exchange:
 
     def _pool(self, url: httpx2.URL) -> httpcore2.ConnectionPool:
         proxy = proxy_for(url)
-        # httpcore2 sets up the TLS context of each connection anew, which threads that share one cannot bear. It
-        # gets one of no use; the connections take theirs from the network.
-        unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if proxy is None:
-            return httpcore2.ConnectionPool(ssl_context=unused, network_backend=self._network)
+            return httpcore2.ConnectionPool(ssl_context=_unused_context(), network_backend=self._network)
         return httpcore2.HTTPProxy(
             proxy_url=httpcore2.URL(
                 scheme=proxy.raw_scheme, host=proxy.raw_host, port=proxy.port, target=b"/"
             ),
             proxy_auth=(proxy.username.encode(), proxy.password.encode()) if proxy.userinfo else None,
-            ssl_context=unused,
-            proxy_ssl_context=unused if proxy.scheme == "https" else None,
+            ssl_context=_unused_context(),
+            proxy_ssl_context=_unused_context() if proxy.scheme == "https" else None,
             network_backend=self._network,
         )
 
@@ -210,6 +208,15 @@ class _Exchange:
         if cookies := self._cookies.get(_origin(request.url)):
             cookies.set_cookie_header(asked)
         return asked.headers.get("cookie", "")
+
+
+@lru_cache(maxsize=1)
+def _unused_context() -> ssl.SSLContext:
+    """Return what httpcore2 wants to have, and changes with each connection.
+
+    Threads that share a context could not bear that; so the connections take theirs from the network.
+    """
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _redirected(request: Request, status: int, target: httpx2.URL) -> Request:
