@@ -114,7 +114,7 @@ class Spreadsheet(NodeType):
     one; a cell that is empty, or whose value is an error such as `#DIV/0!`, is null.
 
     Written text never becomes a formula, a link or a date. In xlsx it is text as it is, of at most 32 767
-    characters; integers beyond 2**53 are text as well, and decimals keep 16 digits. In csv and tsv, which are UTF-8
+    characters; integers beyond 2**53, which would lose digits, are text as well. In csv and tsv, which are UTF-8
     with line feeds, a text that begins with `=`, `+`, `-`, `@`, a tab or a line's end gets an apostrophe in front,
     unless it is a number such as `-5`; reading does not take the apostrophe away. Nested data is written as JSON
     text. A null and an empty text are empty cells, and read as null.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from atomiton_runtime.nodes.base import NodeError
-from atomiton_runtime.nodes.cell_ranges import MAX_COLUMNS, cell_name
+from atomiton_runtime.nodes.cell_ranges import MAX_COLUMNS
 from atomiton_runtime.nodes.csv_cells import finite, nested_text
 from atomiton_runtime.nodes.tables import Cells, Table
 from atomiton_runtime.nodes.workbook_process import MAX_ROWS
@@ -23,6 +23,44 @@ MAX_SHEET_NAME_CHARS = 31
 _EXACT = 2**53
 _ROWS_BETWEEN_CHECKS = 256
 _REFUSED_IN_NAMES = "[]:*?/\\"
+
+
+class _Outlet:
+    """Passes on to a file what XlsxWriter writes, until it is shut.
+
+    XlsxWriter (3.3) leaves its archive open when the system refuses a write; the archive then ends itself whenever it
+    is collected, and must find something to write to.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._is_shut = False
+
+    def shut(self) -> None:
+        """Let what is written from now on be lost."""
+        self._is_shut = True
+
+    def write(self, data: bytes) -> int:
+        return len(data) if self._is_shut else self._file.write(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 0 if self._is_shut else self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return 0 if self._is_shut else self._file.tell()
+
+    def flush(self) -> None:
+        if not self._is_shut:
+            self._file.flush()
+
+
+class _Exact(float):
+    """A number that XlsxWriter (3.3) writes with all its digits, not with 16 of them, as it would."""
+
+    __slots__ = ()
+
+    def __format__(self, _: str) -> str:
+        return float.__repr__(self)
 
 
 def sheet_name_fault(name: str) -> str | None:
@@ -69,13 +107,15 @@ def _workbook(file: BinaryIO) -> Generator["Workbook"]:
 
     with tempfile.TemporaryDirectory(prefix="atomiton-") as folder:
         # Written row by row to a file in the folder; so strings are not kept to be shared.
-        book = Workbook(file, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
+        outlet = _Outlet(file)
+        book = Workbook(cast(str, outlet), {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
         try:
             yield book
             book.close()
         except FileCreateError as error:
-            raise OSError(*getattr(error.args[0], "args", ())) from error
+            raise cast(OSError, error.args[0]) from error  # As XlsxWriter was told it.
         finally:
+            outlet.shut()
             _let_go(book)
 
 
@@ -95,14 +135,11 @@ def _write_row(
         if value is None or value == "":
             continue
         try:
-            written = _write_cell(worksheet, row, column, value)
+            failed = _write_cell(worksheet, row, column, value)
         except ValueError as error:
             place = f"item {item}, `{columns[column]}`" if item is not None else columns[column]
             raise NodeError("SHEET-008", f"{place} is {error}") from error
-        if written:  # XlsxWriter answers with a number instead of raising.
-            raise NodeError(
-                "SHEET-009", f"{cell_name(row, column)} cannot be written (XlsxWriter: {written})"
-            )
+        assert not failed, f"XlsxWriter answers {failed} for row {row}, column {column}"
 
 
 def _write_cell(worksheet: "Worksheet", row: int, column: int, value: Value) -> int:
@@ -114,7 +151,7 @@ def _write_cell(worksheet: "Worksheet", row: int, column: int, value: Value) -> 
         case int():
             return worksheet.write_number(row, column, value)
         case float():
-            return worksheet.write_number(row, column, finite(value))
+            return worksheet.write_number(row, column, _Exact(finite(value)))
         case bytes():
             raise ValueError("bytes, which a table cannot hold")
         case str():

@@ -51,8 +51,16 @@ def read_workbook(file: BinaryIO, source: str, request: Request, cancel: CancelT
 
 
 def _command(request: Request) -> list[str]:
-    # With -I, nothing that lies in the working directory is taken for a module.
-    return [sys.executable, "-I", "-c", _START, msgspec.json.encode(request).decode(), *map(str, sys.path)]
+    # With -I, nothing that lies in the working directory is taken for a module; with -S, it starts in half the time.
+    return [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        _START,
+        msgspec.json.encode(request).decode(),
+        *map(str, sys.path),
+    ]
 
 
 def _feed(tree: ProcessTree, file: BinaryIO) -> None:

@@ -2,20 +2,24 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable
-from io import BytesIO
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
-from atomiton_runtime.nodes import cell_ranges, csv_rows, spreadsheet_sources, workbook_process
+from atomiton_runtime.nodes import csv_rows, spreadsheet_sources, workbook_process
+from atomiton_runtime.nodes import workbooks as workbooks_process
 from atomiton_runtime.nodes.base import CancelToken, NodeCancelledError, NodeError
 from atomiton_runtime.nodes.cell_ranges import CellRange
-from atomiton_runtime.nodes.workbook_process import Refused, Request, Said, answers
+from atomiton_runtime.nodes.workbook_process import Request, Said, answers
 from tests.doubles import workbooks
 from tests.doubles.attempts import complaints, executed, failure
 
@@ -309,10 +313,86 @@ def test_what_is_known_later_is_no_problem(operation: str, path: str) -> None:
     assert [] == complaints("spreadsheet", f'operation = "{operation}"\npath = "{path}"\nsheet = "{path}"')
 
 
-def test_a_zip_archive_of_text_is_looked_into_safely() -> None:
-    """Also the process itself refuses what is no workbook: it is the one that opens it."""
-    with pytest.raises(Refused):
-        workbook_process.require_sound(b"PK\x03\x04", "xlsx")
-    assert Said().rows == []
-    assert cell_ranges.MAX_COLUMNS == 16_384
-    assert zipfile.is_zipfile(BytesIO(workbooks.ods("")))
+@pytest.mark.parametrize("name", ["book.xlsx", "book.xls", "book-1904.ods", "book.xlsb"])
+def test_the_process_speaks_lines_of_json(name: str) -> None:
+    """Run as a program, it reads a workbook from its input, and writes rows until it is done."""
+    kind = name.rpartition(".")[2]
+    request = Request(format=kind, sheet="Kinds", cells=CellRange(1, 3, 0, 1))
+    program = "import sys; from atomiton_runtime.nodes.workbook_process import main; main(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", program, msgspec.json.encode(request).decode()],
+        input=fixture(name),
+        capture_output=True,
+        cwd=Path(__file__).parents[2],
+        timeout=50,
+        check=True,
+    )
+    said = [msgspec.json.decode(line, type=Said) for line in done.stdout.splitlines()]
+    third = ["percent", 0.125] if kind != "xlsb" else ["true", True]
+
+    assert [Said(rows=[["integer", 3], ["decimal", -2.5], third]), Said(done=True)] == said
+
+
+@pytest.mark.parametrize(
+    ("name", "sheet", "code"),
+    [
+        ("locked.xlsx", 0, "SHEET-003"),
+        ("locked.xls", 0, "SHEET-003"),
+        ("locked.ods", 0, "SHEET-003"),
+        ("book.xlsx", "No", "SHEET-004"),
+        ("book.xls", 9, "SHEET-004"),
+    ],
+)
+def test_the_process_says_why_it_refuses(name: str, sheet: str | int, code: str) -> None:
+    """A refusal is the only thing it says."""
+    request = Request(format=name.rpartition(".")[2], sheet=sheet, cells=CellRange())
+    said = list(answers(fixture(name), request))
+
+    assert [code] == [each.refused.code for each in said if each.refused is not None]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", None),
+        ("a", "a"),
+        (True, True),
+        (3, 3),
+        (3.0, 3),
+        (2.0**53, 2**53),
+        (2.0**60, 2.0**60),
+        (0.5, 0.5),
+        (date(2024, 2, 29), "2024-02-29"),
+        (datetime(2024, 2, 29), "2024-02-29T00:00:00"),
+        (datetime(2024, 2, 29, 1, 2, 3, 4000), "2024-02-29T01:02:03.004"),
+        (time(1, 2), "01:02:00"),
+        (timedelta(days=2, seconds=1), "PT48H0M1S"),
+        (timedelta(seconds=-1.5), "-PT0H0M1.500S"),
+        (timedelta(0), "PT0H0M0S"),
+    ],
+    ids=repr,
+)
+def test_cells_become_plain_values(value: Any, expected: Any) -> None:
+    """Dates, times and durations are ISO 8601, whole numbers integers while they are exact."""
+    found = workbook_process.plain(value, "A1")
+
+    assert (expected, type(expected)) == (found, type(found))
+
+
+def test_many_rows_come_in_pieces() -> None:
+    """More cells than go into one line are told in several."""
+    content = workbooks.xlsx(*([index, "x", 1.5] for index in range(4000)))
+    said = list(answers(content, Request(format="xlsx", sheet=0, cells=CellRange())))
+
+    assert [True, True, True, True] == [bool(each.rows) ^ each.done for each in said]
+    assert [[index, "x", 1.5] for index in range(4000)] == [row for each in said for row in each.rows]
+
+
+def test_a_process_that_does_not_start_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python that is not there any more, or cannot be executed, is told with the file."""
+    for wrong in (tmp_path / "gone", tmp_path):
+        with monkeypatch.context() as patched:
+            patched.setattr(workbooks_process.sys, "executable", str(wrong))
+            error = refused(tmp_path, "a.xlsx", fixture("book.xlsx"))
+        assert ("SHEET-010", True) == (error.code, "did not start" in str(error))
