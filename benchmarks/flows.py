@@ -21,6 +21,16 @@ def fan_out(folder: Path, nodes: int) -> str:
     return _write(folder, f"fan{nodes}", lines)
 
 
+def python_line(folder: Path, nodes: int) -> str:
+    """Write a flow of `python` nodes that follow each other; return its id."""
+    lines = ["[settings]", "on_save = 'off'"]
+    for index in range(nodes):
+        lines += [f"[nodes.n{index}]", 'type = "python"', "code = 'def run(input): return input'"]
+        if index:
+            lines.append(f'input = "n{index - 1}"')
+    return _write(folder, f"python{nodes}", lines)
+
+
 def loop(folder: Path, iterations: int, concurrency: int = 1) -> str:
     """Write a flow with a loop over a body of two nodes; return its id."""
     lines = ["[settings]", "on_save = 'off'", "[nodes.each]", 'type = "loop"', 'mode = "times"']

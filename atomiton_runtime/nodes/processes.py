@@ -123,6 +123,14 @@ class ProcessTree:
         os.close(self.status)
 
 
+def signal_name(number: int) -> str:
+    """Return what a signal is called: `SIGTERM`."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def start_tree(
     command: Sequence[str],
     *,

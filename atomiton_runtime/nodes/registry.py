@@ -28,6 +28,7 @@ BUILT_IN: Mapping[str, str] = {
     "group": "group:Group",
     "loop": "loop:Loop",
     "parallel": "parallel:Parallel",
+    "python": "python_code:Python",
     "shell-command": "shell_command:ShellCommand",
     "spreadsheet": "spreadsheet:Spreadsheet",
     "transform": "transform:Transform",

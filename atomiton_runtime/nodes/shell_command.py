@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from atomiton_runtime.nodes.base import (
 )
 from atomiton_runtime.nodes.content import as_bytes
 from atomiton_runtime.nodes.paths import resolved
-from atomiton_runtime.nodes.processes import Ended, start_tree
+from atomiton_runtime.nodes.processes import Ended, signal_name, start_tree
 from atomiton_runtime.nodes.scalars import Size
 from atomiton_runtime.nodes.streams import Capture, converse
 from atomiton_runtime.values import Value
@@ -188,16 +187,9 @@ def _failure(program: str, ended: Ended, errors: Capture) -> NodeError:
     detail = f":\n{said}" if said else "; it wrote nothing to stderr"
     name = _short(program)
     if ended.signal:
-        return NodeError("SHELL-004", f"`{name}` was ended by {_signal_name(ended.signal)}{detail}")
+        return NodeError("SHELL-004", f"`{name}` was ended by {signal_name(ended.signal)}{detail}")
     hint = "with check = false, the exit code is an output and no failure"
     return NodeError("SHELL-003", f"`{name}` ended with exit code {ended.exit_code}{detail}", hint=hint)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _folder(parameters: ShellCommandParameters, context: NodeContext) -> Path:
