@@ -6,8 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from atomiton_runtime import Runtime
 from engine import measure
+
+from atomiton_runtime import Runtime
 from flows import linear, python_line
 
 NODES = 50
