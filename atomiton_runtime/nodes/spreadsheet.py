@@ -39,7 +39,7 @@ class SpreadsheetParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_un
                 "content of a file. Missing folders on the way to it are created."
             )
         ),
-    ]
+    ] = "read"
     path: Annotated[
         Annotated[str, Meta(min_length=1)] | None,
         Meta(description="The file, relative to the flow's folder; `~` is your home."),
@@ -135,7 +135,7 @@ class Spreadsheet(NodeType):
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
             title="Read a CSV",
-            toml='operation = "read"\npath = "customers.csv"',
+            toml='path = "customers.csv"',
             files={"customers.csv": "id,name,total,active\n007,Ada,12.5,true\n008,Grace,3,\n"},
             outputs={
                 "rows": [

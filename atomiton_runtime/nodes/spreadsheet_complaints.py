@@ -27,6 +27,7 @@ def complaints_about(parameters: Mapping[str, Any]) -> Iterator[Complaint]:
     Args:
         parameters: name -> value, each of its declared type or known later.
     """
+    parameters = {"operation": "read", **parameters}
     yield from unfit(parameters, _TAKES)
     yield from _about_source(parameters)
     yield from _about_format(parameters)

@@ -11,6 +11,8 @@ TEXT_FORMATS: Mapping[str, str] = {"csv": ",", "tsv": "\t"}
 """Format -> what separates its values unless `delimiter` says so."""
 WRITTEN = ("csv", "tsv", "xlsx")
 
+MAX_ROWS = 1_048_576
+"""Rows of a workbook's sheet."""
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A larger file is not read, and no more text is taken out of one."""
 MAX_CELLS = 10_000_000

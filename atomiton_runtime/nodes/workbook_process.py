@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from atomiton_runtime.nodes.cell_ranges import MAX_COLUMNS, CellRange, cell_name
-from atomiton_runtime.nodes.workbook_formats import MAX_CELLS, MAX_FILE_BYTES, container_of
+from atomiton_runtime.nodes.workbook_formats import MAX_CELLS, MAX_FILE_BYTES, MAX_ROWS, container_of
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -32,7 +32,6 @@ MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
 """Of all that is packed in a workbook together."""
 MAX_ENTRIES = 10_000
 """Files that are packed in a workbook."""
-MAX_ROWS = 1_048_576
 
 _CELLS_PER_LINE = 5_000
 _EXACT = 2**53

@@ -1,7 +1,6 @@
 """Writes a table as an .xlsx workbook, a row at a time."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
@@ -9,7 +8,7 @@ from atomiton_runtime.nodes.base import NodeError
 from atomiton_runtime.nodes.cell_ranges import MAX_COLUMNS
 from atomiton_runtime.nodes.csv_cells import finite, nested_text
 from atomiton_runtime.nodes.tables import Cells, Table
-from atomiton_runtime.nodes.workbook_process import MAX_ROWS
+from atomiton_runtime.nodes.workbook_formats import MAX_ROWS
 from atomiton_runtime.values import Value
 
 if TYPE_CHECKING:
@@ -102,6 +101,8 @@ def write_workbook(
 
 @contextlib.contextmanager
 def _workbook(file: BinaryIO) -> Generator["Workbook"]:
+    import tempfile
+
     from xlsxwriter import Workbook
     from xlsxwriter.exceptions import FileCreateError
 

@@ -268,6 +268,7 @@ class CancelAfter(CancelToken):
     ("toml", "code", "words"),
     [
         ('operation = "read"', "PARAM-007", "needs `path` or `data`"),
+        ("sheet = 0", "PARAM-007", "needs `path` or `data`"),
         ('operation = "read"\npath = "a.csv"\ndata = "{{ input }}"', "PARAM-007", "not both"),
         ('operation = "read"\npath = "a.txt"', "PARAM-007", "needs `format`"),
         ('operation = "read"\npath = "a.csv"\nsheet = 1', "PARAM-007", "csv does not use `sheet`"),
