@@ -185,11 +185,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Call a method of a text, `range`, or a function of `loop`; nothing else can be called."""
         if isinstance(__obj, Missing):
             return bool(__obj)  # strict: raises what is missing
+        kwargs.pop("_loop_vars", None)  # Jinja's code hands these to functions that want a context
+        kwargs.pop("_block_vars", None)
         if isinstance(__obj, TextMethod):
             __context.spend(__obj.text)
             return __obj(*args, **kwargs)
-        kwargs.pop("_loop_vars", None)  # Jinja's code hands these to functions that want a context
-        kwargs.pop("_block_vars", None)
         if isinstance(__obj, partial) or isinstance(getattr(__obj, "__self__", None), LoopContext):
             return cast("Callable[..., object]", __obj)(*args, **kwargs)
         raise Refused("EXPR-003", f"{kind_of(__obj)} cannot be called")

@@ -136,6 +136,7 @@ TEMPLATES: list[tuple[str, object]] = [
     ("{% for n in input.items %}{{ loop.index }}:{{ n }} {% endfor %}", "1:3 2:1 3:2 "),
     ("{% for k, v in input.object | items %}{{ k }}={{ v }}{% endfor %}", "b=2.5"),
     ("{% for n in input.items %}{{ loop.cycle('a', 'b') }}{% endfor %}", "aba"),
+    ("{% for k, v in input.object | items %}{{ k.upper() }}{% endfor %}", "B"),
     ("{% set x = 3 %}{{ x }}{{ x }}", "33"),
     ("{{ input.object.b }}{{ 1 }}", "2.51"),
 ]
