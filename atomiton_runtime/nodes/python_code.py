@@ -12,6 +12,7 @@ from msgspec import Meta
 from atomiton_runtime.flow.catalogue import Complaint
 from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeError, NodeType, Port
 from atomiton_runtime.nodes.paths import resolved
+from atomiton_runtime.nodes.python_source import Source
 from atomiton_runtime.nodes.scalars import IS_CODE, Size
 from atomiton_runtime.values import Value
 
@@ -142,18 +143,6 @@ class Python(NodeType):
         """End the processes that wait for calls."""
         if self._pool is not None:
             self._pool.close()
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be executed."""
-
-    code: str | bytes
-    """The text of `code`, or the bytes of `file`, whose encoding Python finds out itself."""
-    file: str
-    """Where it is written."""
-    lines: Sequence[int] = ()
-    """The line of `file` of each line of the code; none: they are the same."""
-    function: str
 
 
 def _source(parameters: PythonParameters, context: NodeContext) -> Source:

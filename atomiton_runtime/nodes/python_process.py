@@ -10,7 +10,7 @@ from atomiton_runtime.errors import Where
 from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeError
 from atomiton_runtime.nodes.processes import Ended, signal_name
 from atomiton_runtime.nodes.python_call import START_S, Answer, Leash, Prints, call
-from atomiton_runtime.nodes.python_code import Source
+from atomiton_runtime.nodes.python_source import Source
 from atomiton_runtime.nodes.python_workers import Worker, WorkerKey, WorkerPool
 from atomiton_runtime.values import Value, decode, encode
 
