@@ -85,6 +85,16 @@ def test_the_examples_are_there_and_explained() -> None:
     assert len(NAMES) >= 16
 
 
+def test_the_table_of_the_examples_is_complete() -> None:
+    """It has a line for each flow, with the flow's own description."""
+    lines = (FLOWS / "README.md").read_text().splitlines()
+    with Runtime(flows=FLOWS, storage="memory:") as runtime:
+        expected = {f"[{entry.id}]({entry.id}.toml)": entry.description for entry in runtime.flows()}
+
+    rows = [line.split(" | ") for line in lines if line.startswith("| [")]
+    assert {row[0].removeprefix("| ").removesuffix(" *"): row[1] for row in rows} == expected
+
+
 def test_hello(folder: Path) -> None:
     """Greets whom the variable names."""
     document = run(folder, "hello", who="you")
@@ -272,6 +282,15 @@ def test_link_checker_without_links(folder: Path, tmp_path: Path) -> None:
     report = outputs(folder, "link-checker", folder=str(tmp_path / "empty"))
 
     assert json.loads(Path(report["save"]["path"]).read_text())["broken"] == []
+
+
+def test_link_checker_without_folder(folder: Path) -> None:
+    """A folder that is not there is not one without links."""
+    document = run(folder, "link-checker", folder="missing")
+
+    assert document.status == "failed"
+    assert document.error is not None
+    assert "missing" in document.error.message
 
 
 def test_paged_api(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
