@@ -14,7 +14,7 @@ from atomiton_runtime.nodes.parameters import shape_of
 from atomiton_runtime.nodes.registry import CataloguedType
 from atomiton_runtime.nodes.scalars import Duration, Size
 from atomiton_runtime.nodes.type_check import expected
-from atomiton_runtime.values import encode
+from atomiton_runtime.values import encode, preview
 
 EXAMPLE_NODE = "example"
 """The id of the node in the documentation's examples."""
@@ -29,6 +29,7 @@ holds when the node succeeds. The keys that every node may have are in [the flow
 An *effect* is `pure` (the result depends on parameters and input alone), `reads` (also on the outside) or `writes` (it
 changes the outside). `atomiton nodes TYPE` prints the same in the terminal, and every example here is a test.
 """
+_SHOWN_CHARS = 300
 _SUB_TABLE = re.compile(r"^\[(?!\[)(.+)\]$", re.MULTILINE)
 
 
@@ -43,14 +44,19 @@ def summary(catalogued: CataloguedType) -> str:
     return _docstring(catalogued).splitlines()[0]
 
 
-def type_document(catalogued: CataloguedType) -> str:
-    """Return all about one node type, as Markdown: what `atomiton nodes TYPE` prints."""
+def type_document(catalogued: CataloguedType, *, narrow: bool = False) -> str:
+    """Return all about one node type, as Markdown: what `atomiton nodes TYPE` prints.
+
+    Args:
+        catalogued: the type.
+        narrow: whether it is for a terminal, where a table of parameters has no room.
+    """
     declared = catalogued.node_type
     good = [example for example in declared.examples if example.error is None]
     bad = [example for example in declared.examples if example.error is not None]
     lines = [f"## {catalogued.name}", "", _docstring(catalogued), "", effect_words(catalogued)]
     lines += ["", "### Parameters", ""]
-    lines += _parameter_lines(catalogued)
+    lines += _parameter_list(catalogued) if narrow else _parameter_lines(catalogued)
     lines += ["", "### Outputs", ""]
     lines += [
         f"- `{port.name}`{_primary(place)}: {port.description}" for place, port in enumerate(declared.ports)
@@ -93,6 +99,14 @@ def _parameter_lines(catalogued: CataloguedType) -> Iterator[str]:
         yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
+def _parameter_list(catalogued: CataloguedType) -> Iterator[str]:
+    for field in shape_of(catalogued.node_type.Parameters).fields:
+        default = _default_words(field)
+        said = default if field.required else f"default {default}" if default else ""
+        yield f"- `{field.encode_name}`: {'; '.join(filter(None, (type_words(field.type), said)))}  "
+        yield f"  {description_of(field)}"
+
+
 def type_words(shape: inspect.Type) -> str:
     """Return what a parameter may be, with its range: `integer, 1 or more`."""
     match shape:
@@ -104,13 +118,19 @@ def type_words(shape: inspect.Type) -> str:
         case inspect.AnyType():
             return "anything"
         case inspect.LiteralType():
-            return ", ".join(f'`"{choice}"`' for choice in shape.values)
+            return ", ".join(f"`{encode(choice).decode()}`" for choice in shape.values)
+        case inspect.StrType():
+            return ", ".join([_bare(expected(shape)), *_form_words(shape)])
         case inspect.IntType() | inspect.FloatType():
             return ", ".join([_bare(expected(shape)), *_range_words(shape)])
         case inspect.ListType() | inspect.VarTupleType():
-            return f"list ({type_words(shape.item_type)})"
+            return ", ".join(
+                [f"list ({type_words(shape.item_type)})", *_length_words(shape, "entry", "entries")]
+            )
         case inspect.DictType():
-            return f"table ({type_words(shape.value_type)})"
+            return ", ".join(
+                [f"table ({type_words(shape.value_type)})", *_length_words(shape, "key", "keys")]
+            )
         case inspect.CustomType():
             return _bare(expected(shape)).partition(",")[0]
         case _:
@@ -130,6 +150,23 @@ def _range_words(shape: inspect.IntType | inspect.FloatType) -> Iterator[str]:
         yield f"at most {_number(shape.le)}"
     if shape.lt is not None:
         yield f"less than {_number(shape.lt)}"
+
+
+def _form_words(shape: inspect.StrType) -> Iterator[str]:
+    yield from _length_words(shape, "character", "characters")
+    if shape.pattern is not None:
+        yield f"of the form `{shape.pattern}`"
+
+
+def _length_words(
+    shape: inspect.StrType | inspect.ListType | inspect.VarTupleType | inspect.DictType, one: str, many: str
+) -> Iterator[str]:
+    if shape.min_length == 1:
+        yield "not empty"
+    elif shape.min_length:
+        yield f"at least {shape.min_length} {many}"
+    if shape.max_length is not None:
+        yield f"at most {shape.max_length} {one if shape.max_length == 1 else many}"
 
 
 def _number(value: float) -> str:
@@ -182,6 +219,8 @@ def _example_lines(type_name: str, example: Example) -> Iterator[str]:
     yield ""
     if example.input is not None:
         yield f"- input: `{encode(example.input).decode()}`"
+    for path, content in example.files.items():
+        yield f"- the file `{path}` holds `{preview(encode(content).decode(), _SHOWN_CHARS)}`"
     yield from _reply_lines(example)
     for port, value in (example.outputs or {}).items():
         yield f"- `{port}`: `{encode(value).decode()}`"

@@ -5,7 +5,8 @@ wherever a template may; whatever a schema cannot say (references, expressions) 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, get_args
 
 import msgspec
@@ -18,11 +19,14 @@ from atomiton_runtime.nodes.document import summary
 from atomiton_runtime.nodes.parameters import shape_of
 from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
 from atomiton_runtime.nodes.scalars import Duration, Size
-from atomiton_runtime.values import to_document
+from atomiton_runtime.values import Value, encode, to_document
 
 Schema: TypeAlias = dict[str, Any]
 
 _NODE_NAME = r"^[A-Za-z0-9_-]+$"
+_EXAMPLES = 3
+"""At most, of a parameter."""
+_EXAMPLE_BYTES = 80
 _TEMPLATE: Schema = {"type": "string", "pattern": r"\{[{%]", "description": "A template."}
 _ANYTHING: Schema = {}
 _OPEN: Schema = {"type": "object", "additionalProperties": True}
@@ -37,7 +41,7 @@ def flow_schema(types: Sequence[CataloguedType]) -> Schema:
     """Return the JSON Schema of a flow file that may use `types`."""
     definitions = {**_DEFINITIONS, "variable": _variable(), "settings": _settings()}
     definitions |= {f"type.{each.name}": _node(each) for each in types}
-    definitions["node"] = {"oneOf": [_ref(f"type.{each.name}") for each in types]}
+    definitions["node"] = _any_node(types)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A flow of atomiton",
@@ -185,10 +189,37 @@ def _variable() -> Schema:
     return {"description": "A default, or a table with type and default.", "anyOf": [*short, long_form]}
 
 
+def _any_node(types: Sequence[CataloguedType]) -> Schema:
+    """Return what a node of any type is.
+
+    Editors complete the keys of those alternatives that a table fits so far. So what a type requires is asked for
+    beside them: else a table with nothing but its type would fit none, and be offered the parameters of all.
+    """
+    return {
+        "type": "object",
+        "properties": {
+            "type": {
+                "type": "string",
+                "enum": [each.name for each in types],
+                "description": "What the node does: the name of its type.",
+            }
+        },
+        "required": ["type"],
+        "oneOf": [_ref(f"type.{each.name}") for each in types],
+        "allOf": [requirement for each in types for requirement in _requirements(each)],
+    }
+
+
+def _requirements(catalogued: CataloguedType) -> Iterator[Schema]:
+    required = [name for name, parameter in catalogued.parameters.items() if parameter.required]
+    if required:
+        is_it = {"properties": {"type": {"const": catalogued.name}}, "required": ["type"]}
+        yield {"if": is_it, "then": {"required": required}}
+
+
 def _node(catalogued: CataloguedType) -> Schema:
-    fields = shape_of(catalogued.node_type.Parameters).fields
     properties: Schema = {"type": {"const": catalogued.name, "description": summary(catalogued)}}
-    properties |= {field.encode_name: _parameter(field) for field in fields}
+    properties |= parameter_schemas(catalogued)
     properties |= _COMMON
     if catalogued.body not in (None, "flow"):
         properties["nodes"] = _nodes("The nodes of the body.")
@@ -196,7 +227,7 @@ def _node(catalogued: CataloguedType) -> Schema:
         "type": "object",
         "description": summary(catalogued),
         "properties": properties,
-        "required": ["type", *(field.encode_name for field in fields if field.required)],
+        "required": ["type"],
         "additionalProperties": False,
     }
 
@@ -220,7 +251,19 @@ _COMMON: Mapping[str, Schema] = {
 def parameter_schemas(catalogued: CataloguedType) -> dict[str, Schema]:
     """Return the JSON Schema of each parameter, by name."""
     fields = shape_of(catalogued.node_type.Parameters).fields
-    return {field.encode_name: _parameter(field) for field in fields}
+    shown = _examples(catalogued)
+    return {field.encode_name: _parameter(field) | shown.get(field.encode_name, {}) for field in fields}
+
+
+def _examples(catalogued: CataloguedType) -> dict[str, Schema]:
+    """Return parameter -> the values that the type's good examples give it, the short ones, each once."""
+    found: dict[str, list[Value]] = {}
+    for example in catalogued.node_type.examples:
+        for name, value in tomllib.loads(example.toml).items() if example.error is None else ():
+            written = to_document(value)
+            if written not in found.setdefault(name, []) and len(encode(written)) <= _EXAMPLE_BYTES:
+                found[name].append(written)
+    return {name: {"examples": values[:_EXAMPLES]} for name, values in found.items() if values}
 
 
 def _parameter(field: inspect.Field) -> Schema:
@@ -238,12 +281,20 @@ def _of(shape: inspect.Type) -> Schema:
         case inspect.AnyType():
             return _ANYTHING
         case inspect.StrType():
-            return _bounded({"type": "string"}, minLength=shape.min_length, maxLength=shape.max_length)
+            return _text_of(shape)
         case _:
             alternatives = _alternatives(shape)
             if _may_be_template(shape):
                 alternatives = [*alternatives, _TEMPLATE]
             return {"anyOf": alternatives} if len(alternatives) > 1 else alternatives[0]
+
+
+def _text_of(shape: inspect.StrType) -> Schema:
+    text = _bounded({"type": "string"}, minLength=shape.min_length, maxLength=shape.max_length)
+    if shape.pattern is not None:
+        text["pattern"] = shape.pattern
+    # A template is text of any form and length; only what it gives must have these.
+    return text if shape.pattern is None and shape.max_length is None else {"anyOf": [text, _TEMPLATE]}
 
 
 def _may_be_template(shape: inspect.Type) -> bool:
@@ -266,7 +317,9 @@ def _alternatives(shape: inspect.Type) -> list[Schema]:
         case inspect.Metadata():
             return _alternatives(shape.type)
         case inspect.LiteralType():
-            return [{"enum": list(shape.values)}]
+            # With the type, a linter says of a wrong text which others there are, and not that it is no template.
+            texts = all(isinstance(value, str) for value in shape.values)
+            return [{**({"type": "string"} if texts else {}), "enum": list(shape.values)}]
         case inspect.BoolType():
             return [{"type": "boolean"}]
         case inspect.IntType():
@@ -278,7 +331,8 @@ def _alternatives(shape: inspect.Type) -> list[Schema]:
             return [_bounded(items, minItems=shape.min_length, maxItems=shape.max_length)]
         case inspect.DictType():
             values = _of(shape.value_type)
-            return [{**_OPEN, "additionalProperties": values} if values else _OPEN]
+            table = {**_OPEN, "additionalProperties": values} if values else _OPEN
+            return [_bounded(table, minProperties=shape.min_length, maxProperties=shape.max_length)]
         case inspect.CustomType():
             return [_custom(shape.cls)]
         case inspect.AnyType() | inspect.StrType():

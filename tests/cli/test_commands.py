@@ -253,11 +253,14 @@ def test_nodes(tmp_path: Path) -> None:
     assert next(iter(document["outputs"])) == "result"
     assert document["parameters"]["operation"]["required"] is True
     assert document["parameters"]["depth"]["default"] == 1
-    assert (document["effects"], document["decided_by"]) == ({"pure": []}, None)
-    assert '[nodes.example]\ntype = "transform"' in document["examples"][0]
+    assert document["effects"] == {"all": ["pure"], "decided_by": None, "by_choice": {}}
+    assert document["repeatable"]["all"] == [True]
+    assert '[nodes.example]\ntype = "transform"' in document["examples"][0]["toml"]
+    assert {each["error"] for each in document["examples"]} > {None}
     document = json.loads(atomiton(tmp_path, "nodes", "file-system", "--json").stdout)
-    assert document["decided_by"] == "operation"
-    assert document["effects"]["reads"] == ["exists", "list", "read"]
+    assert document["effects"]["decided_by"] == "operation"
+    reading = [choice for choice, effects in document["effects"]["by_choice"].items() if effects == ["reads"]]
+    assert reading == ["exists", "list", "read"]
     assert {"shell-command", "transform"} <= {
         each["name"] for each in json.loads(atomiton(tmp_path, "nodes", "--json").stdout)
     }
