@@ -28,11 +28,14 @@ COMMANDS = {
     "autostart": "Start the tray with the desktop, or not.",
     "doctor": "Say what is there and what is wrong.",
     "new": "Write a flow file to start from.",
+    "import": "Turn a flow of the original Atomiton into a file of ours.",
     "nodes": "List the node types, or describe one.",
     "schema": "Print the JSON Schema of flow files.",
 }
 """Command -> its line in the help. The module of a command is loaded when it is called, so the line is here."""
 
+_MODULES = {"import": "import_flow"}
+"""Command -> its module, where a module cannot have the command's name."""
 _COMPLETION_VARIABLE = "_ATOMITON_COMPLETE"
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -52,7 +55,7 @@ class _LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"{__package__}.{cmd_name}")
+        module = importlib.import_module(f"{__package__}.{_MODULES.get(cmd_name, cmd_name)}")
         return cast("click.Command", module.command)
 
     def resolve_command(

@@ -25,11 +25,17 @@ Translated: TypeAlias = Callable[..., Piece]
 
 
 def _as_filter(text: str, kind: Kind = "any") -> Translated:
-    return lambda value: filtered(value, text, kind)
+    def translate(value: Piece) -> Piece:
+        return filtered(value, text, kind)
+
+    return translate
 
 
 def _as_method(name: str, kind: Kind = "any") -> Translated:
-    return lambda value, argument: called(value, name, argument, kind=kind)
+    def translate(value: Piece, *arguments: Piece) -> Piece:
+        return called(value, name, *arguments, kind=kind)
+
+    return translate
 
 
 def _includes(value: Piece, wanted: Piece) -> Piece:
@@ -123,14 +129,14 @@ METHODS: Mapping[str, tuple[int, int, Translated]] = {
     "toString": (0, 0, _as_filter("string", "text")),
     "toUpperCase": (0, 0, _as_filter("upper", "text")),
     "trim": (0, 0, _as_filter("trim", "text")),
-    "trimEnd": (0, 0, lambda value: called(value, "rstrip", kind="text")),
-    "trimStart": (0, 0, lambda value: called(value, "lstrip", kind="text")),
+    "trimEnd": (0, 0, _as_method("rstrip", "text")),
+    "trimStart": (0, 0, _as_method("lstrip", "text")),
 }
 """Method -> fewest and most arguments, and what makes our piece of its receiver and arguments."""
 
 
 def _rounded(how: str) -> Translated:
-    return lambda value: filtered(filtered(value, f"round(0, '{how}')", "number"), "int", "number")
+    return _as_filter(f"round(0, '{how}') | int", "number")
 
 
 def _round(value: Piece) -> Piece:
@@ -140,12 +146,19 @@ def _round(value: Piece) -> Piece:
 
 
 def _extreme(name: str) -> Translated:
-    return lambda *values: filtered(Piece(f"[{', '.join(value.text for value in values)}]"), name, "number")
+    def translate(*values: Piece) -> Piece:
+        return filtered(Piece(f"[{', '.join(value.text for value in values)}]"), name, "number")
+
+    return translate
 
 
 def _power(base: Piece, exponent: Piece) -> Piece:
     # A sign binds more tightly than `**` in Jinja; in JavaScript it needs parentheses, which stay.
     return Piece(f"{base.at(FILTER)} ** {exponent.at(FILTER)}", POWER, "number")
+
+
+def _square_root(value: Piece) -> Piece:
+    return _power(value, number_literal(0.5))
 
 
 def _integer(value: Piece, base: Piece | None = None) -> Piece:
@@ -175,7 +188,7 @@ FUNCTIONS: Mapping[str, tuple[int, int, Translated]] = {
     "Math.min": (1, 20, _extreme("min")),
     "Math.pow": (2, 2, _power),
     "Math.round": (1, 1, _round),
-    "Math.sqrt": (1, 1, lambda value: _power(value, number_literal(0.5))),
+    "Math.sqrt": (1, 1, _square_root),
     "Math.trunc": (1, 1, _as_filter("int", "number")),
     "Number": (1, 1, _as_filter("float", "number")),
     "Number.parseFloat": (1, 1, _as_filter("float", "number")),

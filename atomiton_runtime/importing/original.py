@@ -1,7 +1,5 @@
 """Is a flow of the original Atomiton as its files have it, in all the forms that its versions wrote."""
 
-from typing import cast
-
 import msgspec
 
 from atomiton_runtime.flow.problems import FlowInvalid, Problem
@@ -214,6 +212,4 @@ def _word(value: Data) -> str:
 
 
 def _shown(path: Path) -> str:
-    return "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in cast("Path", path)
-    ).lstrip(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")

@@ -1,5 +1,7 @@
 """Holds what a person must know about an imported flow."""
 
+import json
+
 import msgspec
 
 NOT_TRANSLATED = "IMPORT-010"
@@ -25,7 +27,13 @@ class Remark(msgspec.Struct, frozen=True, kw_only=True):
 
 def look(message: str, line: int, original: object = None) -> Remark:
     """Return the remark that something was not translated."""
-    text = None if original is None else original if isinstance(original, str) else repr(original)
+    text = (
+        None
+        if original is None
+        else original
+        if isinstance(original, str)
+        else json.dumps(original, ensure_ascii=False)
+    )
     return Remark(code=NOT_TRANSLATED, message=message, line=line, original=text)
 
 

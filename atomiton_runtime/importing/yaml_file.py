@@ -54,7 +54,7 @@ def read_yaml(content: bytes, file: str) -> Document:
     """
     text = _text(content, file)
     try:
-        root = cast("Node | None", yaml.compose(text, Loader=yaml.SafeLoader))
+        root = cast("Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]  # yaml has no types
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
