@@ -102,10 +102,17 @@ class NaiveRun:
         self._end_pauses()
 
     def _end_pauses(self) -> None:
-        for node in self.flow.nodes:
-            if self.status[node.id] == "pending" and self.attempt[node.id] and self._reached(node):
+        """Cancel what waits: for its next attempt, or in the line, and then what that lets into the line."""
+        self._queue()
+        left = list(reversed(self.flow.nodes))
+        while left:
+            node = left.pop()
+            waits = self.status[node.id] == "pending" and (self.attempt[node.id] or node in self.line)
+            if waits and self._reached(node):
                 self.status[node.id] = "cancelled"
+                self.line = [each for each in self.line if each is not node]
                 self._queue()
+                left.extend(self.flow.nodes[index] for index in reversed(self.flow.dependents[node.index]))
 
     def _reached(self, node: Node) -> bool:
         return self.cancel is not None and (self.cancel_all or not node.always)

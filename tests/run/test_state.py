@@ -3,8 +3,10 @@ import itertools
 import msgspec
 import pytest
 
+from atomiton_runtime.ids import ROOT
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import NodeStatus, RunEvent, RunStatus
+from atomiton_runtime.run.plan import Plan
 from atomiton_runtime.run.scope import NodeState
 from atomiton_runtime.run.state import (
     NODE_STEPS,
@@ -18,7 +20,10 @@ from atomiton_runtime.run.state import (
 from tests.doubles.flows import BROKEN, MIDNIGHT, OUTPUTS, RUN_ID, flow, node, queued
 
 EVENTS = tuple(RunEvent.__args__)
-NODE_EVENTS = tuple(event for event in EVENTS if event.__name__.startswith("Node"))
+WHILE_RUNNING = (ev.NodeLogged, ev.BodyOpened, ev.BodyStarted, ev.BodyStopRequested)
+NODE_EVENTS = tuple(
+    event for event in EVENTS if event.__name__.startswith("Node") and event not in WHILE_RUNNING
+)
 RUN_EVENTS = tuple(event for event in EVENTS if event.__name__.startswith("Run"))
 FIELDS: dict[str, object] = {
     "run_id": RUN_ID,
@@ -30,6 +35,10 @@ FIELDS: dict[str, object] = {
     "error": BROKEN,
     "handled": False,
     "reason": "user",
+    "text": "a line",
+    "plan": Plan(),
+    "began_s": 0.0,
+    "index": 0,
 }
 TO_NODE_STATUS: dict[NodeStatus, tuple[type[RunEvent], ...]] = {
     "pending": (),
@@ -121,7 +130,7 @@ def test_a_journal_begins_with_run_queued(kind: type[RunEvent]) -> None:
         refuses(state, event(kind, state))
 
 
-@pytest.mark.parametrize("kind", NODE_EVENTS)
+@pytest.mark.parametrize("kind", [*NODE_EVENTS, *WHILE_RUNNING])
 @pytest.mark.parametrize("run", ["queued", "failed", "cancelled", "interrupted"])
 def test_nodes_move_only_while_the_run_is_running(run: RunStatus, kind: type[RunEvent]) -> None:
     """Before the run begins and after it has ended no node changes."""
@@ -176,13 +185,13 @@ def test_nodes_wait_in_line() -> None:
         ev.RunQueued,
         ev.RunStarted,
     )
-    seen: list[int | None] = []
+    seen: list[tuple[int, int] | None] = []
     for name in ("a", "b", "c", "d"):
         seen.append(next_ready(state))
         state = apply(state, event(ev.NodeStarted, state, node=name, attempt=1))
         state = apply(state, event(ev.NodeSucceeded, state, node=name, attempt=1))
 
-    assert seen == [0, 1, 2, 3]
+    assert seen == [(ROOT, 0), (ROOT, 1), (ROOT, 2), (ROOT, 3)]
     assert next_ready(state) is None
 
 
