@@ -302,3 +302,18 @@ def test_the_journal_gives_the_state() -> None:
         state = apply(state, event)
 
     assert state == play.state
+
+
+def test_executions_that_only_wait_end_together() -> None:
+    """A cancel settles the node once, though several of its executions end by it."""
+    plan = msgspec.structs.replace(LOOP, concurrency=2, takes=(0,))
+    play = begun(owner(node("a")), plan, node("other"), max_parallel=1)
+    assert "NodeStarted other" in words(play.journal)
+
+    assert words(play.give(Cancel("user")).events) == [
+        "RunCancelRequested",
+        "NodeCancelled it/0/a",
+        "NodeCancelled it/1/a",
+        "NodeCancelled it",
+    ]
+    assert words(play.give(Answer(1, 1, Cancelled(), 0.0)).events) == ["NodeCancelled other", "RunCancelled"]
