@@ -317,3 +317,14 @@ def test_executions_that_only_wait_end_together() -> None:
         "NodeCancelled it",
     ]
     assert words(play.give(Answer(1, 1, Cancelled(), 0.0)).events) == ["NodeCancelled other", "RunCancelled"]
+
+
+def test_a_queue_forgets_what_has_ended() -> None:
+    """What waited behind an `always` node, and was cancelled with its whole body, does not come up again."""
+    plan = msgspec.structs.replace(LOOP, concurrency=2, takes=(0,))
+    play = begun(owner(node("a")), plan, node("other"), node("keep", always=True), max_parallel=1)
+    play.give(Cancel("user"))
+
+    stopped = play.give(Answer(1, 1, Cancelled(), 0.0))
+    assert words(stopped.events) == ["NodeCancelled other", "NodeStarted keep"]
+    assert answer(play, "keep") == ["NodeSucceeded keep", "RunCancelled"]
