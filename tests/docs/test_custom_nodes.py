@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,32 +13,51 @@ from tests.doubles.terminal import DEADLINE_S, command, environment
 from tests.doubles.transcript import commands_and_outputs, printed, steady
 
 PAGE = (Path(__file__).parents[2] / "docs" / "custom-nodes.md").read_text(encoding="utf-8")
-FILE = re.compile(r"^```\w+\n# (\S+\.(?:py|toml|txt))\n(.*?)^```", re.DOTALL | re.MULTILINE)
-FILES = dict(FILE.findall(PAGE))
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+NAME = re.compile(r"# (\S+\.(?:py|toml|txt))\n")
+
+
+def shown_files() -> dict[str, str]:
+    """Return name -> content of each file of the page; in a text the first line is only its name."""
+    found: dict[str, str] = {}
+    for language, content in BLOCK.findall(PAGE):
+        if name := NAME.match(content):
+            found[name[1]] = content[name.end() :] if language == "text" else content
+    return found
+
+
+FILES = shown_files()
 
 
 def write(folder: Path, *names: str) -> None:
-    """Write these files of the page; a first line in TOML keeps the lines that the page names."""
+    """Write these files of the page."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        head = "# its first line\n" if name.endswith("wrong.toml") else ""
-        path.write_text(head + FILES[name], encoding="utf-8")
+        path.write_text(FILES[name], encoding="utf-8")
 
 
 def test_the_page_has_files_and_commands() -> None:
     """The pattern finds what it is about."""
-    assert len(FILES) == 6
-    assert len(list(commands_and_outputs(PAGE))) == 3
+    assert len(FILES) == 9
+    assert len(list(commands_and_outputs(PAGE))) == 7
 
 
-def test_the_commands_print_what_the_page_says(tmp_path: Path) -> None:
-    """In order, with the files that the page has shown until then."""
-    write(tmp_path, "flows/nodes/word_count.py", "flows/count.toml", "flows/poem.txt")
-    for line, output in commands_and_outputs(PAGE):
-        if line.endswith("wrong"):
-            write(tmp_path, "flows/wrong.toml")
-        assert steady(printed(line, tmp_path)) == steady(output), line
+def test_the_page_is_true_from_its_first_line_to_its_last(tmp_path: Path) -> None:
+    """Whoever writes each file and calls each command in the order of the page sees what the page shows."""
+    for language, content in BLOCK.findall(PAGE):
+        if name := NAME.match(content):
+            write(tmp_path, name[1])
+        if language == "console":
+            for line, output in commands_and_outputs(f"```console\n{content}```"):
+                assert steady(printed(line, tmp_path)) == steady(output), line
+
+
+def test_every_class_of_the_page_does_what_it_shows(tmp_path: Path) -> None:
+    """The examples of the page's classes are right."""
+    write(tmp_path, "flows/nodes/word_count.py", "flows/nodes/pause.py")
+    for name in ("word-count", "pause"):
+        assert "wrong" not in printed(f"atomiton --flows flows nodes {name} --try", tmp_path)
 
 
 def test_the_class_is_described(tmp_path: Path) -> None:
@@ -61,6 +81,29 @@ def test_a_broken_class_is_a_problem_and_no_crash(tmp_path: Path, asked: str) ->
     assert "broken.py:" in shown
     assert "Traceback" not in shown
     assert printed("atomiton --flows flows run count", tmp_path).startswith('[{"word":"the"')
+
+
+def test_the_package_of_the_page_can_be_installed(tmp_path: Path) -> None:
+    """Built and installed by pip as it is on the page, the type of the package is used like any other."""
+    write(tmp_path, "words/pyproject.toml", "flows/count.toml", "flows/poem.txt")
+    package = tmp_path / "words" / "atomiton_words"
+    package.mkdir()
+    (package / "__init__.py").write_text(FILES["flows/nodes/word_count.py"], encoding="utf-8")
+    library = tmp_path / "library"
+    # What builds it is here already: nothing is downloaded.
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check"]
+    installed = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *options, "--target", library, tmp_path / "words"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert installed.returncode == 0, installed.stderr
+    assert printed_with(library, "--flows flows run count", tmp_path).startswith('[{"word":"the"')
+    assert "(entry point word-count = atomiton_words:WordCount)" in printed_with(library, "nodes", tmp_path)
+    assert "wrong" not in printed_with(library, "nodes word-count --try", tmp_path)
 
 
 def test_an_installed_package_is_found(tmp_path: Path) -> None:
