@@ -181,8 +181,9 @@ class Frame(msgspec.Struct, frozen=True):
 def _last_result(body: BodyState) -> msgspec.Raw:
     """Return the result of the execution that ended last, where they follow each other."""
     assert body.ended is not None
-    ports = next(iter(body.ended[0].outputs.values()), {})
-    return next(iter(ports.values()), _NULL)
+    for ports in body.ended[0].outputs.values():
+        return next(iter(ports.values()), _NULL)
+    return _NULL
 
 
 def _in_order(chain: EndedChain) -> tuple[Ended, ...]:
