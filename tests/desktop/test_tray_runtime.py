@@ -153,6 +153,17 @@ def test_saving(start: Start, host: TrayHost, flows: Path) -> None:
     host.wait_until(lambda labels: "Idle 1" not in labels)
 
 
+def test_a_broken_node_type_is_seen(start: Start, host: TrayHost, flows: Path) -> None:
+    """A node type that is broken from the start is in the menu and announced, and gone from it when mended."""
+    (flows / "nodes").mkdir()
+    (flows / "nodes" / "own.py").write_text("x = 1\nx /= 0\n", encoding="utf-8")
+    start()
+    host.wait_for_bubble("Atomiton", "nodes/own.py, line 2: it cannot be executed: ZeroDivisionError")
+    host.wait_for("a node type cannot be used: nodes/own.py")
+    (flows / "nodes" / "own.py").unlink()
+    host.wait_until(lambda labels: not any("own.py" in label for label in labels))
+
+
 def test_second_tray_hands_over(start: Start, host: TrayHost, flows: Path, tmp_path: Path) -> None:
     """`atomiton tray --run` beside a running tray lets that one run the flow."""
     start()
