@@ -9,6 +9,8 @@ from atomiton_runtime import Runtime
 
 FLOWS = Path(__file__).parents[1] / "flows"
 NAMES = sorted(path.stem for path in FLOWS.glob("*.toml"))
+OF_THE_WEB = {"api-to-spreadsheet", "link-checker", "mirror-race", "paged-api"}
+"""By their defaults these ask servers elsewhere; `test_example_flows` runs them against one on this machine."""
 
 
 @pytest.fixture
@@ -17,9 +19,9 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FLOWS, tmp_path / "flows", ignore=shutil.ignore_patterns("out")))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_THE_WEB])
 def test_a_flow_that_ships_succeeds(name: str, folder: Path) -> None:
-    """Each one runs to its end with its defaults."""
+    """Each one that needs nothing but this machine runs to its end with its defaults."""
     with Runtime(flows=folder, storage="memory:") as runtime:
         document = runtime.run(name).result(timeout_s=30)
 

@@ -162,6 +162,7 @@ TOLD: dict[tuple[str, type], Evoke] = {
     ("EventBusActor", msg.Unsubscribe): subscribe_once,
     ("FlowShelf", msg.FileSettled): told("FlowShelf", SETTLED),
     ("FlowShelf", msg.FileUnreadable): told("FlowShelf", msg.FileUnreadable(path="/nowhere", error=ERROR)),
+    ("FlowShelf", msg.TypesChanged): told("FlowShelf", msg.TypesChanged()),
     ("FlowShelf", msg.FileGone): told("FlowShelf", msg.FileGone(path="/nowhere/new.toml")),
     ("FlowWatcher", msg.Hint): told("FlowWatcher", msg.Hint(paths=("/nowhere/new.toml",))),
     ("FlowWatcher", msg.LookAgain): told("FlowWatcher", msg.LookAgain(path="/nowhere/new.toml")),
