@@ -279,21 +279,6 @@ TYPES: Mapping[str, OurType] = {
 }
 """Type of the original -> ours."""
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_OTHER_NAMES: Mapping[str, str] = {
-    "csv-parser": "csv-reader",
-    "blueprint": "group",
-    "image-processor": "image",
-}
-"""What files of some versions call a type -> its name in `TYPES`."""
-
-
-def type_named(name: str) -> OurType | None:
-    """Return what a type of the original becomes; older files write `fileSystem` for `file-system`."""
-    plain = _HUMP.sub("-", name).replace("_", "-").lower()
-    return TYPES.get(_OTHER_NAMES.get(plain, plain))
-
-
 WITH_BODY = frozenset({"group", "loop", "parallel"})
 """Types of ours that have nodes inside."""
 

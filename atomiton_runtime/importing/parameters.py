@@ -1,14 +1,11 @@
 """Turns the parameters of a node into the keys of ours."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from atomiton_runtime.importing.draft import Draft
-from atomiton_runtime.importing.functions import expression_of, extending, function_of, json_value
-from atomiton_runtime.importing.lists import extended, parts_of
-from atomiton_runtime.importing.node_types import TAKEN, OurType, type_named
-from atomiton_runtime.importing.parts import OWN, Part
+from atomiton_runtime.importing.functions import expression_of, json_value, program_of
+from atomiton_runtime.importing.node_types import TAKEN, TYPES, OurType
 from atomiton_runtime.importing.pieces import Untranslatable
-from atomiton_runtime.importing.spreading import body_of
 from atomiton_runtime.importing.texts import translated
 from atomiton_runtime.importing.yaml_file import Data
 
@@ -40,7 +37,7 @@ def translate_parameters(draft: Draft, *, texts: bool) -> None:
         texts: whether cells of tables may come as texts.
     """
     original = draft.original
-    ours = type_named(original.type)
+    ours = TYPES.get(original.type)
     draft.keys["type"] = ours.name if ours else original.type
     for key in ("name", "description"):
         if text := getattr(original, key):
@@ -95,10 +92,10 @@ def _drop_what_is_not_taken(draft: Draft) -> None:
     operation = draft.keys.get("operation")
     if operations is None or not isinstance(operation, str) or operation not in operations:
         return
-    ours = type_named(draft.original.type)
+    ours = TYPES[draft.original.type]
     for key in [key for key in draft.keys if key not in operations[operation] | _EVERY_NODE]:
         value = draft.keys.pop(key)
-        if ours is not None and ours.defaults.get(key) != value:
+        if ours.defaults.get(key) != value:
             draft.note("operation", f"`{key}` was left out: `{operation}` does not use it")
 
 
@@ -147,12 +144,7 @@ def _with_function(draft: Draft, operation: str, texts: bool) -> None:
     source = str(parameters[key]) if key else default
     notes: list[str] = []
     try:
-        function = function_of(source) if operation == "map" else None
-        added = extending(function, texts, notes) if function is not None else None
-        if added is None:
-            draft.keys["expression"] = expression_of(source, operation, texts, notes)
-        else:
-            _take(draft, [extended(Part(name=OWN, reads=(OWN,), keys={}), added)])
+        draft.keys["expression"] = expression_of(source, operation, texts, notes)
     except Untranslatable as refusal:
         draft.look(key, f"write `expression`: the function was not translated, {refusal}", source)
     for each in notes:
@@ -171,7 +163,7 @@ def _program(draft: Draft, key: str, texts: bool) -> None:
     parameters = draft.original.parameters
     source, notes = str(parameters[key]), list[str]()
     try:
-        _take(draft, parts_of(source, _input_names(parameters), texts, notes))
+        draft.keys |= program_of(source, texts, notes)
     except Untranslatable as refusal:
         draft.look(key, f"the code was not translated: {refusal}", source)
     for each in notes:
@@ -179,20 +171,6 @@ def _program(draft: Draft, key: str, texts: bool) -> None:
     for other in parameters:
         if other in _SPECIAL["transform"] - _OF_CODE and other != key:
             draft.look(other, f"`{other}` was not translated: `{key}` is used", parameters[other])
-
-
-def _input_names(parameters: Mapping[str, Data]) -> list[str]:
-    """Return what the code calls its input: `inputParams` holds names, separated by commas."""
-    return [name.strip() for name in str(parameters.get("inputParams") or "").split(",") if name.strip()]
-
-
-def _take(draft: Draft, parts: Sequence[Part]) -> None:
-    """Make a node the last one of several; those before it are added when it is connected."""
-    *draft.parts, last = parts
-    draft.reads = last.reads
-    draft.keys.pop("operation", None)
-    draft.keys |= last.keys
-    draft.children = body_of(draft, last)
 
 
 def _shell(draft: Draft, _: bool) -> None:

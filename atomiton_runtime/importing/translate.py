@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from atomiton_runtime.importing.draft import Draft
-from atomiton_runtime.importing.node_types import type_named
 from atomiton_runtime.importing.original import APPEARANCE, OriginalFlow, OriginalNode, read_original
 from atomiton_runtime.importing.parameters import translate_parameters
 from atomiton_runtime.importing.remarks import Remark, look
@@ -25,6 +24,7 @@ _KINDS: Mapping[str, type[object] | tuple[type[object], ...]] = {
     "array": list,
     "object": dict,
 }
+_CELLS = ("spreadsheet", "csv-reader")
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ def _drafts(nodes: Sequence[OriginalNode], document: Document, *, texts: bool) -
         taken.add(id_)
         draft = Draft(id=id_, original=node, document=document, edges=node.edges)
         translate_parameters(draft, texts=texts)
-        draft.children += _drafts(node.nodes, document, texts=texts)
+        draft.children = _drafts(node.nodes, document, texts=texts)
         drafts.append(draft)
     return drafts
 
@@ -91,11 +91,7 @@ def _plain(text: str, default: str, length: int, *, keep_case: bool = False) -> 
 
 
 def _has_cells(nodes: Sequence[OriginalNode]) -> bool:
-    for node in nodes:
-        ours = type_named(node.type)
-        if (ours is not None and ours.name == "spreadsheet") or _has_cells(node.nodes):
-            return True
-    return False
+    return any(node.type in _CELLS or _has_cells(node.nodes) for node in nodes)
 
 
 def _remarks_of(drafts: Sequence[Draft]) -> list[Remark]:

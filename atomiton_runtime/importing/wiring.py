@@ -6,7 +6,6 @@ from atomiton_runtime.importing.draft import Draft
 from atomiton_runtime.importing.node_types import PORTS, WITH_BODY
 from atomiton_runtime.importing.original import OriginalEdge
 from atomiton_runtime.importing.remarks import Remark, look, note
-from atomiton_runtime.importing.spreading import spread
 
 _PRIMARY = (
     None,
@@ -22,7 +21,6 @@ _PRIMARY = (
     "success",
 )
 _ONLY_INPUT = (None, "input", "in", "data", "default", "target")
-_ALL_OF_IT = "{{ input }}"
 _OF_ITEMS = (*_PRIMARY[:6], "item", "index", "body", "loop", "each")
 
 
@@ -38,16 +36,14 @@ def wire(drafts: list[Draft], edges: Sequence[OriginalEdge], remarks: list[Remar
     known = [edge for edge in edges if _is_known(edge, by_id, remarks)]
     known = _without_circles(known, by_id)
     for draft in list(drafts):
-        gone = all(each is not draft for each in drafts)  # into the body of a loop before it
-        if draft.type in WITH_BODY and not draft.children and not gone:
+        if draft.type in WITH_BODY and not draft.children:
             known = _fill(draft, drafts, known)
     for draft in drafts:
         draft.children = wire(draft.children, draft.edges, remarks) if draft.children else []
         if draft.type == "parallel":
             _cut_siblings(draft)
         _connect(draft, [edge for edge in known if edge.target == draft.original.id], by_id)
-    taken = {draft.id for draft in drafts}
-    return [node for draft in drafts for node in (*spread(draft, taken), draft)]
+    return drafts
 
 
 def _is_known(edge: OriginalEdge, by_id: dict[str, Draft], remarks: list[Remark]) -> bool:
@@ -186,13 +182,12 @@ def _reference(draft: Draft, edge: OriginalEdge, source: Draft) -> str:
 
 def _adapt(draft: Draft, source: Draft) -> None:
     """Let a node take what its source gives here, where the original gave something else."""
-    if draft.type == "transform" and source.type == "edit-fields" and not draft.parts:
+    if draft.type == "transform" and source.type == "edit-fields":
         draft.keys["data"] = ["{{ input }}"]
         draft.single = True
         draft.remarks.append(note("one object comes in: the result is a list of one", draft.line("")))
     elif draft.type == "file-system" and source.single and draft.keys.get("operation") in ("write", "append"):
-        if draft.keys.get("content", _ALL_OF_IT) == _ALL_OF_IT:
-            draft.keys["content"] = "{{ input[0] }}"
+        draft.keys.setdefault("content", "{{ input[0] }}")
     elif draft.type == "file-system" and source.type == "image" and draft.keys.get("operation") == "write":
         text = (
             "the image is a file already, and its path comes in: set `output` there, and leave this node out"
