@@ -42,6 +42,8 @@ def go_on(draft: Draft, given: Answer, *, more: bool) -> None:
 
 def proceed(draft: Draft, owner: Owner) -> None:
     """Do what follows once a body is opened, or an execution of it has ended."""
+    if owner.scope not in draft.state.scopes:
+        return  # two executions ended at once: the first settled the node, and with it all that is around it
     scope, node = _place(draft, owner)
     state = _state(draft, owner)
     body = state.body

@@ -120,6 +120,8 @@ def _answer(draft: Draft, given: Answer) -> None:
     if going_on is None:
         return
     scope, node, before = going_on
+    if not is_executing(before):
+        return  # an answer that came twice: of the node itself nothing is executed
     lasted_s = given.duration_s if before.body is None else duration_s(draft, before.body)
     match given.outcome:
         case Succeeded(outputs):
@@ -155,7 +157,8 @@ def _end_attempt(draft: Draft, given: AttemptTimeout) -> None:
         return
     if is_executing(going_on[2]):
         draft.effects.append(Stop(given.node, "timeout", given.scope))
-    else:
+    # Kept at the body as well: an answer that is on its way must not begin another execution.
+    if going_on[2].body is not None:
         stop(draft, Owner(given.scope, given.node), "timeout")
 
 
