@@ -315,16 +315,16 @@ def object_entries(node: Node) -> list[tuple[str, Node]]:
     Raises:
         Untranslatable: it has methods, computed keys or spread objects.
     """
-    entries: list[tuple[str, Node]] = []
-    for entry in named(node):
-        if entry.type == "shorthand_property_identifier":
-            entries.append((source_of(entry), entry))
-        elif entry.type == "pair" and (key := field(entry, "key")).type != "computed_property_name":
-            name = text_value(key) if key.type == "string" else source_of(key)
-            entries.append((name, field(entry, "value")))
-        else:
-            raise unknown(entry, "inside an object has no equal")
-    return entries
+    return [object_entry(entry) for entry in named(node)]
+
+
+def object_entry(entry: Node) -> tuple[str, Node]:
+    """Return the key and value of one entry of an object; otherwise as `object_entries`."""
+    if entry.type == "shorthand_property_identifier":
+        return source_of(entry), entry
+    if entry.type == "pair" and (key := field(entry, "key")).type != "computed_property_name":
+        return text_value(key) if key.type == "string" else source_of(key), field(entry, "value")
+    raise unknown(entry, "inside an object has no equal")
 
 
 def _object(self: Expressions, node: Node) -> Piece:

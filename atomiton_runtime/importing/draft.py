@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from atomiton_runtime.importing.original import OriginalEdge, OriginalNode
+from atomiton_runtime.importing.parts import OWN, Part
 from atomiton_runtime.importing.remarks import Remark, look, note
 from atomiton_runtime.importing.yaml_file import Data, Document
 
@@ -21,6 +22,10 @@ class Draft(msgspec.Struct, kw_only=True):
     children: list["Draft"] = []
     edges: Sequence[OriginalEdge] = ()
     """Those among the children."""
+    parts: Sequence[Part] = ()
+    """The nodes before this one that its code became as well."""
+    reads: tuple[str, ...] = (OWN,)
+    """References to what it takes: `OWN`, or names of its parts."""
     single: bool = False
     """Whether the result is a list of one, where the original had just the one."""
 

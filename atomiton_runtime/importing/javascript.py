@@ -58,8 +58,7 @@ def read_source(source: str) -> Node | tuple[Node, ...]:
 
 def as_function(node: Node) -> Function | None:
     """Return the function that a node writes down, or None."""
-    while node.type == "parenthesized_expression":
-        node = named(node)[0]
+    node = unwrapped(node)
     if node.type not in FUNCTIONS:
         return None
     if any(child.type == "async" for child in node.children):
@@ -68,6 +67,13 @@ def as_function(node: Node) -> Function | None:
     many = node.child_by_field_name("parameters")
     parameters = (alone,) if alone is not None else named(many) if many is not None else ()
     return Function(parameters, field(node, "body"))
+
+
+def unwrapped(node: Node) -> Node:
+    """Return a node without the parentheses around it."""
+    while node.type == "parenthesized_expression" and len(inner := named(node)) == 1:
+        node = inner[0]
+    return node
 
 
 def named(node: Node) -> tuple[Node, ...]:

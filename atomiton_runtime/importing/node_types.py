@@ -11,6 +11,10 @@ Convert = Callable[[Data], Data]
 """Returns our value, or None where it says nothing; raises Untranslatable."""
 
 
+ALTERNATIVES = re.compile(r"\*\.\{(\w+(?:,\w+)+)\}", re.ASCII)
+"""A pattern of several endings, such as `*.{jpg,png}`."""
+
+
 class Parameter(NamedTuple):
     """A parameter of the original."""
 
@@ -63,6 +67,8 @@ def _without_effect(*values: Data) -> Convert:
 
 
 def _pattern(value: Data) -> Data:
+    if isinstance(value, str) and ALTERNATIVES.fullmatch(value):
+        return None
     if not isinstance(value, str) or "{" in value:
         raise Untranslatable("our patterns have `*`, `?` and `[abc]` only")
     return value
@@ -208,7 +214,7 @@ TYPES: Mapping[str, OurType] = {
             ("includeStats", "", _without_effect(True, False)),
             ("fullPaths", "", _without_effect(True, False)),
         ),
-        {"operation": "read", "overwrite": False, "create_folders": False},
+        {"operation": "read", "overwrite": False},
     ),
     "shell-command": OurType(
         "shell-command",
@@ -279,6 +285,21 @@ TYPES: Mapping[str, OurType] = {
 }
 """Type of the original -> ours."""
 
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_OTHER_NAMES: Mapping[str, str] = {
+    "csv-parser": "csv-reader",
+    "blueprint": "group",
+    "image-processor": "image",
+}
+"""What files of some versions call a type -> its name in `TYPES`."""
+
+
+def type_named(name: str) -> OurType | None:
+    """Return what a type of the original becomes; older files write `fileSystem` for `file-system`."""
+    plain = _HUMP.sub("-", name).replace("_", "-").lower()
+    return TYPES.get(_OTHER_NAMES.get(plain, plain))
+
+
 WITH_BODY = frozenset({"group", "loop", "parallel"})
 """Types of ours that have nodes inside."""
 
@@ -290,8 +311,22 @@ PORTS: Mapping[str, frozenset[str]] = {
     "http-request": frozenset({"body", "status", "headers", "url"}),
     "loop": frozenset({"results", "count", "errors"}),
     "parallel": frozenset({"results", "errors"}),
+    "shell-command": frozenset({"stdout", "stderr", "exit_code"}),
+    "image": frozenset({"path", "width", "height", "format"}),
 }
 """Type of ours -> its ports, which an edge may name."""
+
+HANDLES: Mapping[str, str] = {
+    "content": "result",
+    "exitCode": "exit_code",
+    "files": "result",
+    "headers": "columns",
+    "imagePath": "path",
+    "iterationCount": "count",
+    "outputCount": "count",
+    "rowCount": "row_count",
+}
+"""Handle of an edge -> the port of ours that it names, if the type has it and none of the handle's own name."""
 
 TAKEN: Mapping[str, Mapping[str, frozenset[str]]] = {
     "file-system": {

@@ -20,6 +20,9 @@ KNOWN_KEYS = frozenset(
         "settings",
     }
 )
+_OF_NODES = KNOWN_KEYS - {"variables", "settings"}
+_LOOKS = frozenset({"customLabel", "lastModified"})
+"""What the parameters of older files hold besides: words and dates of the canvas."""
 APPEARANCE = frozenset(
     {"category", "metadata", "position", "inputPorts", "outputPorts", "parentId", "fields", "width", "height"}
     | {"selected", "dragging", "positionAbsolute", "measured", "icon", "tags", "author", "runtime"}
@@ -66,6 +69,8 @@ class OriginalFlow(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[OriginalNode, ...]
     edges: tuple[OriginalEdge, ...]
     others: dict[str, Data]
+    path: Path
+    """Where it is in the document: in the oldest files below `flow`."""
 
 
 def read_original(document: Document, file: str) -> OriginalFlow:
@@ -76,26 +81,28 @@ def read_original(document: Document, file: str) -> OriginalFlow:
             all that is wrong (IMPORT-006).
     """
     reader = _Reader(document, file)
-    data = document.data
-    if not isinstance(data, dict) or not isinstance(data.get("nodes"), list):
+    data, path = _flow_in(document.data)
+    if not isinstance(data, dict) or not isinstance(data.get("nodes"), list | dict):
         kind = "has no list `nodes`" if isinstance(data, dict) else "is no mapping"
         hint = "a flow of the original has `name`, `nodes` and `edges`"
         raise FlowInvalid(
             [reader.problem("IMPORT-005", f"this is no flow of the original: it {kind}", (), hint)]
         )
+    about = reader.mapping(data, "metadata", path)
     flow = OriginalFlow(
         id=_word(data.get("id")),
-        name=_word(data.get("name")),
-        description=_word(data.get("description")),
-        variables=reader.mapping(data, "variables", ()),
-        settings=reader.mapping(data, "settings", ()),
-        parameters=reader.parameters(data, ())[0],
-        nodes=reader.nodes(data, ()),
-        edges=reader.edges(data, ()),
-        others=_others(data),
+        name=_word(data.get("name")) or _word(about.get("name")),
+        description=_word(data.get("description")) or _word(about.get("description")),
+        variables=reader.mapping(data, "variables", path),
+        settings=reader.mapping(data, "settings", path),
+        parameters=reader.parameters(data, path)[0],
+        nodes=reader.nodes(data, path),
+        edges=reader.edges(data, path),
+        others=_others(data, KNOWN_KEYS),
+        path=path,
     )
     if not flow.nodes and not reader.problems:
-        reader.complain("the flow has no nodes", ("nodes",))
+        reader.complain("the flow has no nodes", (*path, "nodes"))
     if reader.problems:
         raise FlowInvalid(reader.problems)
     return flow
@@ -124,16 +131,24 @@ class _Reader:
         return {}
 
     def parameters(self, data: dict[str, Data], path: Path) -> tuple[dict[str, Data], Path]:
-        """Return the parameters: below `parameters`, or below `data` as older files have them."""
-        key = "parameters" if "parameters" in data else "data"
-        return self.mapping(data, key, path), (*path, key)
+        """Return the parameters: below `data` in older files, some of which declare them below `parameters`."""
+        key = "data" if "data" in data else "parameters"
+        found = self.mapping(data, key, path)
+        return {name: value for name, value in found.items() if name not in _LOOKS}, (*path, key)
 
     def nodes(self, data: dict[str, Data], path: Path) -> tuple[OriginalNode, ...]:
         entries = data.get("nodes") or []
-        if not isinstance(entries, list):
+        if not isinstance(entries, list | dict):
             self.complain("`nodes` is no list", (*path, "nodes"))
             return ()
-        found = [self._node(entry, (*path, "nodes", place)) for place, entry in enumerate(entries)]
+        if isinstance(entries, dict):  # the oldest files: id -> node
+            named = [
+                (id_, {"id": id_, **entry} if isinstance(entry, dict) else entry)
+                for id_, entry in entries.items()
+            ]
+            found = [self._node(entry, (*path, "nodes", id_)) for id_, entry in named]
+        else:
+            found = [self._node(entry, (*path, "nodes", place)) for place, entry in enumerate(entries)]
         self._check_ids(found)
         return tuple(node for node in found if node is not None)
 
@@ -163,7 +178,7 @@ class _Reader:
             parameters_path=parameters_path,
             nodes=self.nodes(entry, path),
             edges=self.edges(entry, path),
-            others=_others(entry),
+            others=_others(entry, _OF_NODES),
         )
 
     def edges(self, data: dict[str, Data], path: Path) -> tuple[OriginalEdge, ...]:
@@ -197,12 +212,26 @@ def _end(entry: dict[str, Data], key: str) -> tuple[str, str | None]:
     """Return the node and handle of an edge's end: `source: id`, or `source: {nodeId: id, portId: handle}`."""
     end = entry.get(key)
     if isinstance(end, dict):
-        return _word(end.get("nodeId")), _word(end.get("portId")) or None
+        node, port = (_word(end.get(f"{name}Id")) or _word(end.get(name)) for name in ("node", "port"))
+        return node, port or None
     return _word(end), _word(entry.get(f"{key}Handle")) or None
 
 
-def _others(data: dict[str, Data]) -> dict[str, Data]:
-    return {key: value for key, value in data.items() if key not in KNOWN_KEYS | APPEARANCE}
+def _flow_in(data: Data) -> tuple[Data, Path]:
+    inner = data.get("flow") if isinstance(data, dict) else None
+    return (inner, ("flow",)) if isinstance(inner, dict) and "nodes" in inner else (data, ())
+
+
+def _others(data: dict[str, Data], known: frozenset[str]) -> dict[str, Data]:
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in known | APPEARANCE and not (key == "settings" and _only_looks(value))
+    }
+
+
+def _only_looks(settings: Data) -> bool:
+    return not settings or (isinstance(settings, dict) and settings.keys() <= {"ui"})
 
 
 def _word(value: Data) -> str:

@@ -1,17 +1,20 @@
 """Turns the parameters of a node into the keys of ours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from atomiton_runtime.importing.draft import Draft
-from atomiton_runtime.importing.functions import expression_of, json_value, program_of
-from atomiton_runtime.importing.node_types import TAKEN, TYPES, OurType
+from atomiton_runtime.importing.functions import expression_of, extending, function_of, json_value
+from atomiton_runtime.importing.lists import extended, parts_of
+from atomiton_runtime.importing.node_types import ALTERNATIVES, TAKEN, OurType, type_named
+from atomiton_runtime.importing.parts import OWN, Part
 from atomiton_runtime.importing.pieces import Untranslatable
+from atomiton_runtime.importing.spreading import body_of
 from atomiton_runtime.importing.texts import translated
 from atomiton_runtime.importing.yaml_file import Data
 
 _EVERY_NODE = frozenset({"type", "name", "description", "operation", "path", "timeout", "retry"})
 _FUNCTIONS = ("transformFunction", "filterCondition", "reduceFunction", "expression", "code")
-_OF_CODE = frozenset({"inputType", "outputType", "inputParams", "returnType", "language"})
+_OF_CODE = frozenset({"inputType", "outputType", "inputParams", "returnType", "language", "async"})
 _OF_OPERATIONS: Mapping[str, Mapping[str, str]] = {
     "sort": {"sortKey": "key", "sortDirection": "direction"},
     "group": {"groupBy": "key"},
@@ -37,7 +40,7 @@ def translate_parameters(draft: Draft, *, texts: bool) -> None:
         texts: whether cells of tables may come as texts.
     """
     original = draft.original
-    ours = TYPES.get(original.type)
+    ours = type_named(original.type)
     draft.keys["type"] = ours.name if ours else original.type
     for key in ("name", "description"):
         if text := getattr(original, key):
@@ -92,10 +95,10 @@ def _drop_what_is_not_taken(draft: Draft) -> None:
     operation = draft.keys.get("operation")
     if operations is None or not isinstance(operation, str) or operation not in operations:
         return
-    ours = TYPES[draft.original.type]
+    ours = type_named(draft.original.type)
     for key in [key for key in draft.keys if key not in operations[operation] | _EVERY_NODE]:
         value = draft.keys.pop(key)
-        if ours.defaults.get(key) != value:
+        if ours is not None and ours.defaults.get(key) != value:
             draft.note("operation", f"`{key}` was left out: `{operation}` does not use it")
 
 
@@ -144,7 +147,12 @@ def _with_function(draft: Draft, operation: str, texts: bool) -> None:
     source = str(parameters[key]) if key else default
     notes: list[str] = []
     try:
-        draft.keys["expression"] = expression_of(source, operation, texts, notes)
+        function = function_of(source) if operation == "map" else None
+        added = extending(function, texts, notes) if function is not None else None
+        if added is None:
+            draft.keys["expression"] = expression_of(source, operation, texts, notes)
+        else:
+            _take(draft, [extended(Part(name=OWN, reads=(OWN,), keys={}), added)])
     except Untranslatable as refusal:
         draft.look(key, f"write `expression`: the function was not translated, {refusal}", source)
     for each in notes:
@@ -163,7 +171,7 @@ def _program(draft: Draft, key: str, texts: bool) -> None:
     parameters = draft.original.parameters
     source, notes = str(parameters[key]), list[str]()
     try:
-        draft.keys |= program_of(source, texts, notes)
+        _take(draft, parts_of(source, _input_names(parameters), texts, notes))
     except Untranslatable as refusal:
         draft.look(key, f"the code was not translated: {refusal}", source)
     for each in notes:
@@ -171,6 +179,20 @@ def _program(draft: Draft, key: str, texts: bool) -> None:
     for other in parameters:
         if other in _SPECIAL["transform"] - _OF_CODE and other != key:
             draft.look(other, f"`{other}` was not translated: `{key}` is used", parameters[other])
+
+
+def _input_names(parameters: Mapping[str, Data]) -> list[str]:
+    """Return what the code calls its input: `inputParams` holds names, separated by commas."""
+    return [name.strip() for name in str(parameters.get("inputParams") or "").split(",") if name.strip()]
+
+
+def _take(draft: Draft, parts: Sequence[Part]) -> None:
+    """Make a node the last one of several; those before it are added when it is connected."""
+    *draft.parts, last = parts
+    draft.reads = last.reads
+    draft.keys.pop("operation", None)
+    draft.keys |= last.keys
+    draft.children = body_of(draft, last)
 
 
 def _shell(draft: Draft, _: bool) -> None:
@@ -203,6 +225,27 @@ def _loop(draft: Draft, _: bool) -> None:
         draft.note("times", "`times` was left out: this loop does not use it")
 
 
+def _file_system(draft: Draft, _: bool) -> None:
+    operation, parameters = draft.keys.get("operation"), draft.original.parameters
+    if operation == "write" and "overwrite" not in parameters:
+        # The original replaces a file when it writes, but not when it copies or moves.
+        del draft.keys["overwrite"]
+    found = ALTERNATIVES.fullmatch(str(parameters.get("pattern")))
+    if found is None or operation != "list":
+        return
+    # One of our patterns cannot name several endings: all files are listed, and those with the endings kept.
+    endings = ", ".join(f"'.{ending}'" for ending in found[1].split(","))
+    listing = ("type", "operation", "path", "recursive")
+    every = {key: draft.keys[key] for key in listing if key in draft.keys}
+    draft.keys = {key: draft.keys[key] for key in ("name", "description") if key in draft.keys}
+    kept: dict[str, Data] = {
+        "type": "transform",
+        "operation": "filter",
+        "expression": f"item.name | suffix in [{endings}]",
+    }
+    _take(draft, [Part(name="all", reads=(OWN,), keys=every), Part(name=OWN, reads=("all",), keys=kept)])
+
+
 def _spreadsheet(draft: Draft, _: bool) -> None:
     keys = draft.keys
     path, kind = str(keys.get("path", "")), keys.get("format")
@@ -224,8 +267,8 @@ def _image(draft: Draft, _: bool) -> None:
     keys = draft.keys
     keys.setdefault("operation", "overlay")
     if "output" not in keys:
-        keys["output"] = "out/"
-        draft.look("operation", "an image is written by its node here: say where with `output`")
+        keys["output"] = f"out/{draft.id}/"
+        draft.note("operation", "the original kept the image in memory; here it is a file in `output`")
     if keys["operation"] == "watermark" and not {"text", "mark"} & keys.keys():
         draft.look("operation", "say what marks the image: `text` or `mark`")
 
@@ -234,6 +277,7 @@ _SPECIALISTS: Mapping[str, Callable[[Draft, bool], None]] = {
     "transform": _transform,
     "shell-command": _shell,
     "http-request": _http,
+    "file-system": _file_system,
     "loop": _loop,
     "spreadsheet": _spreadsheet,
     "image": _image,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from atomiton_runtime.importing.draft import Draft
+from atomiton_runtime.importing.node_types import type_named
 from atomiton_runtime.importing.original import APPEARANCE, OriginalFlow, OriginalNode, read_original
 from atomiton_runtime.importing.parameters import translate_parameters
 from atomiton_runtime.importing.remarks import Remark, look
@@ -24,7 +25,6 @@ _KINDS: Mapping[str, type[object] | tuple[type[object], ...]] = {
     "array": list,
     "object": dict,
 }
-_CELLS = ("spreadsheet", "csv-reader")
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,9 @@ def import_flow(content: bytes, file: str) -> Imported:
         "settings": _settings(flow, document, remarks),
     }
     for key, value in (flow.parameters | flow.others).items():
-        remarks.append(look(f"`{key}` of the flow was not translated", document.line((key,)), value))
+        remarks.append(
+            look(f"`{key}` of the flow was not translated", document.line((*flow.path, key)), value)
+        )
     head = ["Imported from a flow of the original Atomiton.", *comments(remarks)]
     text = toml_text(top, tables, drafts, head)
     every = sorted([*remarks, *_remarks_of(drafts)], key=lambda remark: remark.line)
@@ -78,7 +80,7 @@ def _drafts(nodes: Sequence[OriginalNode], document: Document, *, texts: bool) -
         taken.add(id_)
         draft = Draft(id=id_, original=node, document=document, edges=node.edges)
         translate_parameters(draft, texts=texts)
-        draft.children = _drafts(node.nodes, document, texts=texts)
+        draft.children += _drafts(node.nodes, document, texts=texts)
         drafts.append(draft)
     return drafts
 
@@ -91,7 +93,11 @@ def _plain(text: str, default: str, length: int, *, keep_case: bool = False) -> 
 
 
 def _has_cells(nodes: Sequence[OriginalNode]) -> bool:
-    return any(node.type in _CELLS or _has_cells(node.nodes) for node in nodes)
+    for node in nodes:
+        ours = type_named(node.type)
+        if (ours is not None and ours.name == "spreadsheet") or _has_cells(node.nodes):
+            return True
+    return False
 
 
 def _remarks_of(drafts: Sequence[Draft]) -> list[Remark]:
@@ -103,7 +109,7 @@ def _variables(flow: OriginalFlow, document: Document, remarks: list[Remark]) ->
     for name, written in flow.variables.items():
         variable = _variable(written) if _VARIABLE.fullmatch(name) else None
         if variable is None:
-            line = document.line(("variables", name))
+            line = document.line((*flow.path, "variables", name))
             remarks.append(look(f"the variable `{name}` was not translated", line, written))
         else:
             found[name] = variable
@@ -143,12 +149,12 @@ def _settings(flow: OriginalFlow, document: Document, remarks: list[Remark]) -> 
     for group, written in flow.settings.items():
         entries = written if isinstance(written, dict) else {"": written}
         for key, value in entries.items():
-            if group == "ui" or key in APPEARANCE:
+            if group == "ui" or key in APPEARANCE or (group, key, value) == ("runtime", "parallel", True):
                 continue
             if (group, key) == ("runtime", "timeout") and isinstance(value, int) and value > 0:
                 found["timeout"] = f"{value}ms"
             else:
                 where = ".".join(part for part in ("settings", group, key) if part)
-                line = document.line(tuple(where.split(".")))
+                line = document.line((*flow.path, "settings", *(part for part in (group, key) if part)))
                 remarks.append(look(f"`{where}` was not translated", line, value))
     return found

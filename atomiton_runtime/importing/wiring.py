@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from atomiton_runtime.importing.draft import Draft
-from atomiton_runtime.importing.node_types import PORTS, WITH_BODY
+from atomiton_runtime.importing.node_types import HANDLES, PORTS, WITH_BODY
 from atomiton_runtime.importing.original import OriginalEdge
 from atomiton_runtime.importing.remarks import Remark, look, note
+from atomiton_runtime.importing.spreading import spread
 
 _PRIMARY = (
     None,
@@ -21,6 +22,9 @@ _PRIMARY = (
     "success",
 )
 _ONLY_INPUT = (None, "input", "in", "data", "default", "target")
+_ALL_OF_IT = "{{ input }}"
+_CONCURRENCY = 5
+"""Of a `parallel` of the original that does not say it."""
 _OF_ITEMS = (*_PRIMARY[:6], "item", "index", "body", "loop", "each")
 
 
@@ -36,14 +40,16 @@ def wire(drafts: list[Draft], edges: Sequence[OriginalEdge], remarks: list[Remar
     known = [edge for edge in edges if _is_known(edge, by_id, remarks)]
     known = _without_circles(known, by_id)
     for draft in list(drafts):
-        if draft.type in WITH_BODY and not draft.children:
+        gone = all(each is not draft for each in drafts)  # into the body of a loop before it
+        if draft.type in WITH_BODY and not draft.children and not gone:
             known = _fill(draft, drafts, known)
     for draft in drafts:
         draft.children = wire(draft.children, draft.edges, remarks) if draft.children else []
         if draft.type == "parallel":
             _cut_siblings(draft)
         _connect(draft, [edge for edge in known if edge.target == draft.original.id], by_id)
-    return drafts
+    taken = {draft.id for draft in drafts}
+    return [node for draft in drafts for node in (*spread(draft, taken), draft)]
 
 
 def _is_known(edge: OriginalEdge, by_id: dict[str, Draft], remarks: list[Remark]) -> bool:
@@ -84,6 +90,7 @@ def _reached(starts: Iterable[str], after: dict[str, set[str]]) -> set[str]:
 def _fill(draft: Draft, drafts: list[Draft], edges: list[OriginalEdge]) -> list[OriginalEdge]:
     """Move what hangs on an empty loop into it, or take the node out; return the edges that are left."""
     id_ = draft.original.id
+    edges = _without_parallel(draft, drafts, edges)
     after: dict[str, set[str]] = {}
     for edge in edges:
         after.setdefault(edge.source, set()).add(edge.target)
@@ -100,6 +107,22 @@ def _fill(draft: Draft, drafts: list[Draft], edges: list[OriginalEdge]) -> list[
     return [edge for edge in edges if edge.source not in body and edge.target not in body]
 
 
+def _without_parallel(loop: Draft, drafts: list[Draft], edges: list[OriginalEdge]) -> list[OriginalEdge]:
+    """Take out an empty `parallel` that all items of a loop go through: so many of them are worked on at once."""
+    id_ = loop.original.id
+    begin = {edge.target for edge in edges if edge.source == id_ and edge.source_handle in _OF_ITEMS}
+    found = [each for each in drafts if each.original.id in begin]
+    if loop.type != "loop" or [each.type for each in found] != ["parallel"] or found[0].children:
+        return edges
+    parallel = found[0]
+    loop.keys["concurrency"] = parallel.keys.get("concurrency", _CONCURRENCY)
+    line = parallel.document.line(parallel.original.path)
+    loop.remarks.append(note(f"the `parallel` `{parallel.id}` became the `concurrency` of this loop", line))
+    loop.remarks += parallel.remarks
+    drafts[:] = [each for each in drafts if each is not parallel]
+    return _joined(parallel.original.id, edges)
+
+
 def _take_out(draft: Draft, drafts: list[Draft], edges: list[OriginalEdge]) -> list[OriginalEdge]:
     """Take out a node whose body is empty, and connect what was before it with what was after it."""
     id_ = draft.original.id
@@ -107,7 +130,6 @@ def _take_out(draft: Draft, drafts: list[Draft], edges: list[OriginalEdge]) -> l
     if not others:
         draft.look("", f"a `{draft.type}` needs nodes inside, and there are none")
         return edges
-    before = [edge for edge in edges if edge.target == id_]
     behind = [edge for edge in edges if edge.source == id_]
     drafts[:] = others
     place = next((each for each in drafts if behind and each.original.id == behind[0].target), drafts[0])
@@ -116,7 +138,12 @@ def _take_out(draft: Draft, drafts: list[Draft], edges: list[OriginalEdge]) -> l
         look(text, draft.document.line(draft.original.path), draft.original.parameters or None)
     )
     place.remarks += [remark for remark in draft.remarks if remark.needs_work]
-    joined = [
+    return _joined(id_, edges)
+
+
+def _joined(id_: str, edges: Sequence[OriginalEdge]) -> list[OriginalEdge]:
+    """Return the edges without a node: what came into it goes to where it led."""
+    return [edge for edge in edges if id_ not in (edge.source, edge.target)] + [
         OriginalEdge(
             source=first.source,
             source_handle=first.source_handle,
@@ -124,10 +151,10 @@ def _take_out(draft: Draft, drafts: list[Draft], edges: list[OriginalEdge]) -> l
             target_handle=second.target_handle,
             line=second.line,
         )
-        for first in before
-        for second in behind
+        for first in edges
+        for second in edges
+        if first.target == second.source == id_
     ]
-    return [edge for edge in edges if id_ not in (edge.source, edge.target)] + joined
 
 
 def _cut_siblings(draft: Draft) -> None:
@@ -172,8 +199,10 @@ def _input(draft: Draft, edges: Sequence[OriginalEdge], by_id: dict[str, Draft])
 def _reference(draft: Draft, edge: OriginalEdge, source: Draft) -> str:
     if edge.source_handle == "error":
         return f"{source.id}.error"
-    if edge.source_handle in PORTS.get(source.type, ()):
-        return f"{source.id}.{edge.source_handle}"
+    ports = PORTS.get(source.type, frozenset())
+    for port in (edge.source_handle, HANDLES.get(edge.source_handle or "")):
+        if port in ports:
+            return f"{source.id}.{port}"
     if edge.source_handle not in _PRIMARY:
         text = f"the output `{edge.source_handle}` of `{edge.source}` is none of ours: the main one is taken"
         draft.remarks.append(look(text, edge.line))
@@ -182,14 +211,23 @@ def _reference(draft: Draft, edge: OriginalEdge, source: Draft) -> str:
 
 def _adapt(draft: Draft, source: Draft) -> None:
     """Let a node take what its source gives here, where the original gave something else."""
-    if draft.type == "transform" and source.type == "edit-fields":
+    if draft.type == "transform" and source.type == "edit-fields" and not draft.parts:
         draft.keys["data"] = ["{{ input }}"]
         draft.single = True
         draft.remarks.append(note("one object comes in: the result is a list of one", draft.line("")))
     elif draft.type == "file-system" and source.single and draft.keys.get("operation") in ("write", "append"):
-        draft.keys.setdefault("content", "{{ input[0] }}")
+        if draft.keys.get("content", _ALL_OF_IT) == _ALL_OF_IT:
+            draft.keys["content"] = "{{ input[0] }}"
     elif draft.type == "file-system" and source.type == "image" and draft.keys.get("operation") == "write":
-        text = (
-            "the image is a file already, and its path comes in: set `output` there, and leave this node out"
-        )
-        draft.remarks.append(look(text, draft.line("operation")))
+        _copy_instead(draft)
+
+
+def _copy_instead(draft: Draft) -> None:
+    """Let a node copy a file that is there already, where the original wrote an image from memory."""
+    path = str(draft.keys.pop("path", ""))
+    for key in ("content", "encoding", "overwrite"):
+        draft.keys.pop(key, None)
+    a_file = "." in path.rsplit("/", 1)[-1].strip(".") or path.endswith("}}")
+    target = path if a_file else f"{path.rstrip('/')}/"
+    draft.keys |= {"operation": "copy", "path": _ALL_OF_IT, "target": target}
+    draft.remarks.append(note("the image is a file already: it is copied", draft.line("operation")))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from atomiton_runtime.flow.expressions import Scope, compile_expression
-from atomiton_runtime.importing.functions import expression_of, program_of
+from atomiton_runtime.importing.functions import expression_of
 from atomiton_runtime.importing.pieces import Untranslatable
 from atomiton_runtime.importing.texts import translated
 
@@ -188,36 +188,6 @@ def test_what_may_differ_is_noted() -> None:
     notes: list[str] = []
     expression_of("item => item.a == item.b || item.a % 2 === 1 || item.c == 1", "filter", False, notes)
     assert len(notes) == 2
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("data.map(x => x.a)", {"type": "transform", "operation": "map", "expression": "item.a"}),
-        ("return data.reverse()", {"type": "transform", "operation": "reverse"}),
-        (
-            "input.reduce((a, x) => a + x, 0)",
-            {"type": "transform", "operation": "reduce", "expression": "acc + item", "initial": 0},
-        ),
-        (
-            "data => ({ n: data.length })",
-            {"type": "edit-fields", "keep_only_set": True, "values": {"n": "{{ input | length }}"}},
-        ),
-    ],
-)
-def test_programs(source: str, expected: dict[str, object]) -> None:
-    """Code over all data becomes a node, if it is one call or makes an object."""
-    assert program_of(source, False, []) == expected
-
-
-@pytest.mark.parametrize(
-    "source",
-    ["data.sort()", "const a = 1; return a", "data", "data.map(f).filter(g)", "data.reduce((a, b) => a, x)"],
-)
-def test_programs_that_have_no_equal(source: str) -> None:
-    """Anything else is refused."""
-    with pytest.raises(Untranslatable):
-        program_of(source, False, [])
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,49 @@ def test_older_forms() -> None:
     assert (edge.source, edge.source_handle, edge.target, edge.target_handle) == ("1", "out", "b", "in")
 
 
+def test_declared_parameters() -> None:
+    """Where `parameters` only declares, `data` has the values; words of the canvas are left out."""
+    flow = read(
+        "nodes:\n"
+        "  - id: a\n"
+        "    type: x\n"
+        "    parameters: {path: {type: string, control: file-picker}}\n"
+        "    data: {path: b, customLabel: A, lastModified: today}\n"
+        "    settings: {ui: {x: 1}}\n"
+        "  - {id: c, type: x, settings: {retries: 2}}\n"
+        "edges: [{source: {node: a, port: out}, target: {node: c}}]\n"
+    )
+    assert [node.parameters for node in flow.nodes] == [{"path": "b"}, {}]
+    assert [node.others for node in flow.nodes] == [{}, {"settings": {"retries": 2}}]
+    assert [(edge.source, edge.source_handle, edge.target) for edge in flow.edges] == [("a", "out", "c")]
+
+
+def test_the_oldest_form() -> None:
+    """The whole flow is below `flow`, its name below `metadata`, and its nodes are a mapping."""
+    flow = read(
+        "flow:\n"
+        "  metadata: {name: Old, description: very}\n"
+        "  nodes:\n"
+        "    a: {type: x}\n"
+        "    b: {type: y, parameters: {c: 1}}\n"
+        "  edges: [{source: {nodeId: a}, target: {nodeId: b}}]\n"
+    )
+    assert (flow.name, flow.description, flow.path) == ("Old", "very", ("flow",))
+    assert [(node.id, node.type, node.parameters) for node in flow.nodes] == [
+        ("a", "x", {}),
+        ("b", "y", {"c": 1}),
+    ]
+    assert flow.nodes[1].path == ("flow", "nodes", "b")
+
+
 @pytest.mark.parametrize(
     ("text", "code", "count"),
     [
         ("[1]", "IMPORT-005", 1),
         ("a: 1", "IMPORT-005", 1),
         ("nodes: []", "IMPORT-006", 1),
+        ("nodes: {a: 1, b: {id: b}}", "IMPORT-006", 2),
+        ("flow: {nodes: {}}", "IMPORT-006", 1),
         ("nodes: [1, {id: a}, {type: b}, {id: true, type: x}]", "IMPORT-006", 4),
         ("nodes: [{id: a, type: b}, {id: a, type: b}]", "IMPORT-006", 1),
         ("nodes: [{id: a, type: b, parameters: 1}]", "IMPORT-006", 1),

@@ -58,7 +58,7 @@ def edge(
         (node("file-system", path="a", encoding="hex"), {"operation": "read", "path": "a"}, 1),
         (node("file-system", path="a", filePath="b", content=None), {"path": "a"}, 1),
         (
-            node("file-system", operation="list", path="a", pattern="*.{a,b}", encoding="ascii"),
+            node("file-system", operation="list", path="a", pattern="{a,b}.*", encoding="ascii"),
             {"operation": "list"},
             1,
         ),
@@ -97,8 +97,8 @@ def edge(
         ),
         (
             node("image", operation="watermark", maintainAspectRatio=False, blendMode="xor"),
-            {"fit": "fill", "output": "out/"},
-            3,
+            {"fit": "fill", "output": "out/it/"},
+            2,
         ),
         (node("unheard-of", a=1), {"type": "unheard-of"}, 2),
         ({**node("group"), "retry": 3}, {"type": "group"}, 2),
@@ -134,6 +134,25 @@ def test_edges(handles: list[tuple[str, str]], expected: dict[str, Any]) -> None
     } == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "handle", "expected"),
+    [
+        (node("shell-command", "a", program="x"), "stderr", "a.stderr"),
+        (node("shell-command", "a", program="x"), "exitCode", "a.exit_code"),
+        (node("csvReader", "a", filePath="x.csv"), "rowCount", "a.row_count"),
+        (node("csvReader", "a", filePath="x.csv"), "headers", "a.columns"),
+        (node("http-request", "a", url="http://x/"), "headers", "a.headers"),
+        (node("fileSystem", "a", operation="list", path="x"), "files", "a.result"),
+        (node("image", "a", path="x.png", operation="convert", output="y/"), "imagePath", "a.path"),
+    ],
+)
+def test_handles(source: dict[str, Any], handle: str, expected: str) -> None:
+    """The handles of older files are known, where ours has what they name."""
+    data, result = imported([source, node("edit-fields", "b", values={})], [edge("a", "b", handle)])
+    assert data["nodes"]["b"]["input"] == expected
+    assert not result.remarks
+
+
 def test_edges_that_lead_nowhere() -> None:
     """An edge to a node that is not there, and one that closes a circle, are left out with a remark."""
     nodes = [node("edit-fields", "a", values={}), node("edit-fields", "b", values={})]
@@ -162,14 +181,34 @@ def test_bodies(tmp_path: Path) -> None:
     assert isinstance(flow, Flow), flow
 
 
-def test_an_image_is_a_file_already() -> None:
-    """Writing what an image node gives would write its path."""
+@pytest.mark.parametrize(
+    ("path", "target"), [("/pictures/out", "/pictures/out/"), ("a/b.png", "a/b.png"), ("./", "./")]
+)
+def test_an_image_is_a_file_already(path: str, target: str) -> None:
+    """Writing what an image node gives would write its path: the file is copied."""
     nodes = [
-        node("image", "a", operation="resize", output="o/", path="x.png", width=3),
-        node("file-system", "b", operation="write", path="c"),
+        node("imageComposite", "a", operation="resize", output="o/", path="x.png", width=3),
+        node("fileSystem", "b", operation="write", filePath=path, createDirectory=True),
     ]
-    _, result = imported(nodes, [edge("a", "b")])
-    assert "its path comes in" in result.remarks[0].message
+    data, result = imported(nodes, [edge("a", "b", "result", "data")])
+    expected = {"operation": "copy", "path": "{{ input }}", "target": target, "create_folders": True}
+    assert {key: data["nodes"]["b"].get(key) for key in expected} == expected
+    assert [remark.needs_work for remark in result.remarks] == [False]
+
+
+def test_several_endings() -> None:
+    """A pattern of several endings becomes a list of all files, and a filter."""
+    data, result = imported([node("file-system", operation="list", path="a", pattern="*.{jpg,png}")])
+    assert data["nodes"] == {
+        "it-all": {"type": "file-system", "operation": "list", "path": "a"},
+        "it": {
+            "type": "transform",
+            "input": "it-all",
+            "operation": "filter",
+            "expression": "item.name | suffix in ['.jpg', '.png']",
+        },
+    }
+    assert not result.remarks
 
 
 def test_loops() -> None:
@@ -194,7 +233,7 @@ def test_variables_and_settings() -> None:
             "wrong": {"type": "number", "defaultValue": "four"},
             "strange": {"type": "date"},
         },
-        settings={"runtime": {"timeout": 1000, "parallel": True}, "ui": {"color": "red"}, "mode": 1},
+        settings={"runtime": {"timeout": 1000, "parallel": False}, "ui": {"color": "red"}, "mode": 1},
         schedule="daily\x07\u202e",
     )
     assert data["variables"] == {
