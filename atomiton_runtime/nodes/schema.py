@@ -337,17 +337,14 @@ def _alternatives(shape: inspect.Type) -> list[Schema]:
             return [_custom(shape.cls)]
         case inspect.AnyType() | inspect.StrType():
             return [_of(shape)]
-        case inspect.DataclassType() | inspect.StructType() | inspect.TypedDictType():
+        case inspect.StructType():
             return [_fields(shape)]
-        case inspect.TupleType():
-            places = [_of(part) for part in shape.item_types]
-            return [{"type": "array", "items": places, "minItems": len(places), "maxItems": len(places)}]
         case _:
-            # A kind that TOML cannot express, or that is read from some other form: nothing is said about it.
+            # Bytes, which come from templates alone; other kinds are refused by `declaration`.
             return [_ANYTHING]
 
 
-def _fields(shape: inspect.DataclassType | inspect.StructType | inspect.TypedDictType) -> Schema:
+def _fields(shape: inspect.StructType) -> Schema:
     properties = {field.encode_name: _of(field.type) for field in shape.fields}
     required = [field.encode_name for field in shape.fields if field.required]
     schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}

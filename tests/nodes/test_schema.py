@@ -244,6 +244,7 @@ class OddParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     mixed: Annotated[Literal[1, "a"] | bool | None, Meta(description="x")] = None
     nested: Annotated[tuple[dict[str, tuple[int, ...]], ...], Meta(description="x")] = ()
     size: Annotated[Size, Meta(description="x")] = Size(5)
+    raw: Annotated[bytes, Meta(description="x")] = b""
 
 
 class Odd(NodeType):
