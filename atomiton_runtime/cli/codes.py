@@ -12,6 +12,7 @@ CODES: dict[str, str] = {
     "CLI-015": "the run was told to end but has not ended yet",
     "CLI-016": "the output of the command cannot be written",
     "CLI-018": "the system gives the process no thread or no memory",
+    "CLI-019": "the file to import cannot be read",
     "CLI-020": "the process that executes the run does not answer",
     "CLI-021": "a request between two processes cannot be understood",
     "CLI-022": "a request between two processes failed inside the runtime",

@@ -37,13 +37,13 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     }
 
 
-def atomiton(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with pipes in `folder` and wait for its end."""
+def atomiton(folder: Path, *arguments: str, given: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with pipes in `folder`, `given` as its stdin, and wait for its end."""
     return subprocess.run(
         command(*arguments),
         cwd=folder,
         env=environment(folder, **more),
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         encoding="utf-8",
         timeout=DEADLINE_S,
