@@ -15,9 +15,10 @@ from atomiton_runtime.nodes.base import CancelToken
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.decide import ERROR_PORT, has_value
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
+from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import Answer, AttemptTimeout, Given, Now, Opened, RetryDue, RunTimeout
 from atomiton_runtime.run.scope import BodyState, Ended, EndedChain, Owner, Scope
-from atomiton_runtime.run.state import Place, RunState, apply, new_run
+from atomiton_runtime.run.state import Place, RunState, new_run
 from atomiton_runtime.values import Value, decode, encode
 
 Timer = RetryDue | AttemptTimeout | RunTimeout
@@ -153,8 +154,9 @@ class ActiveRun:
         return text if len(text) <= room else f"{text[:room]}\n{CUT}"
 
     def set_timer(self, effect: SetTimer) -> float:
-        """Remember a timer; return when it is due, by the monotonic clock."""
-        due = self.timers[effect.then] = time.monotonic() + effect.delay_s
+        """Remember a timer; return when it is due, by the monotonic clock. Of two alike the earlier one counts."""
+        due = time.monotonic() + effect.delay_s
+        due = self.timers[effect.then] = min(due, self.timers.get(effect.then, due))
         return due
 
     def take_due(self, monotonic: float) -> list[Timer]:

@@ -4,9 +4,9 @@ from atomiton_runtime.flow.model import Node
 from atomiton_runtime.ids import ScopeId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.draft import Draft, is_ended, is_stopped, timeout_error
-from atomiton_runtime.run.effects import Execute, Stop
+from atomiton_runtime.run.effects import Execute, SetTimer, Stop
 from atomiton_runtime.run.events import StopReason
-from atomiton_runtime.run.given import Answer, Failed
+from atomiton_runtime.run.given import Answer, AttemptTimeout, Failed
 from atomiton_runtime.run.plan import Plan
 from atomiton_runtime.run.scope import BodyState, NodeState, Owner, Scope
 
@@ -24,6 +24,11 @@ def open_body(draft: Draft, given: Answer, plan: Plan) -> None:
         )
     )
     draft.touched.append(Owner(given.scope, given.node))
+    timeout_s = scope.graph.nodes[given.node].timeout_s
+    if timeout_s is not None:
+        # The first timer may have met the step that this answers, and have stopped nothing.
+        left_s = max(0.0, timeout_s - given.duration_s)
+        draft.effects.append(SetTimer(left_s, AttemptTimeout(given.node, given.attempt, given.scope)))
 
 
 def go_on(draft: Draft, given: Answer, *, more: bool) -> None:

@@ -12,9 +12,10 @@ from atomiton_runtime.ids import NodeId, RunId, ScopeId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.effects import Effect, Execute, SetTimer
 from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import Answer, AttemptTimeout, Failed, Now, RetryDue
 from atomiton_runtime.run.scope import Owner, Scope
-from atomiton_runtime.run.state import RunState, apply
+from atomiton_runtime.run.state import RunState
 
 
 class Head(TypedDict):

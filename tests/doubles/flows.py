@@ -22,8 +22,9 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.decide import Decision, decide
 from atomiton_runtime.run.effects import Effect, Execute
 from atomiton_runtime.run.events import NodeStatus, RunEvent
+from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import Answer, Failed, Given, Now, Outcome, Succeeded
-from atomiton_runtime.run.state import RunState, apply, new_run
+from atomiton_runtime.run.state import RunState, new_run
 
 RUN_ID = RunId("01JDCV0000000000000000TEST")
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)

@@ -7,7 +7,8 @@ from atomiton_runtime.flow.graph import body_of
 from atomiton_runtime.flow.model import Node, Retry
 from atomiton_runtime.ids import ROOT, NodeId, ScopeId
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.effects import Execute, Stop
+from atomiton_runtime.run.effects import Execute, SetTimer, Stop
+from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import (
     Again,
     Answer,
@@ -23,7 +24,7 @@ from atomiton_runtime.run.given import (
     Succeeded,
 )
 from atomiton_runtime.run.plan import Plan
-from atomiton_runtime.run.state import IllegalEvent, apply, new_run
+from atomiton_runtime.run.state import IllegalEvent, new_run
 from tests.doubles.flows import BROKEN, MIDNIGHT, OUTPUTS, RUN_ID, Play, flow, node, words
 
 LOOP = Plan(count=3, numbered=True, takes=(1,))
@@ -328,3 +329,16 @@ def test_a_queue_forgets_what_has_ended() -> None:
     stopped = play.give(Answer(1, 1, Cancelled(), 0.0))
     assert words(stopped.events) == ["NodeCancelled other", "NodeStarted keep"]
     assert answer(play, "keep") == ["NodeSucceeded keep", "RunCancelled"]
+
+
+def test_a_timeout_that_meets_the_answer_is_not_lost() -> None:
+    """The body is opened though its time is over: then its children are stopped at once."""
+    play = Play(flow(owner(node("a"), timeout_s=5.0)))
+    play.give(Begin())
+    assert play.give(AttemptTimeout(0, 1)).effects == [Stop(0, "timeout")]
+    opened = play.give(Answer(0, 1, Opened(Plan(takes=(0,))), 5.5))
+
+    (timer,) = [each for each in opened.effects if isinstance(each, SetTimer)]
+    assert timer == SetTimer(0.0, AttemptTimeout(0, 1))
+    assert words(play.give(timer.then).events) == ["BodyStopRequested it"]
+    assert answer(play, "it/a", Cancelled())[-2:] == ["NodeFailed it", "RunFailed"]

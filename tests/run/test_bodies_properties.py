@@ -13,6 +13,7 @@ from atomiton_runtime.ids import ROOT, NodeId, ScopeId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.decide import Decision
 from atomiton_runtime.run.effects import Execute, Stop
+from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import (
     Again,
     Answer,
@@ -29,7 +30,7 @@ from atomiton_runtime.run.given import (
     Succeeded,
 )
 from atomiton_runtime.run.plan import Plan, Strategy
-from atomiton_runtime.run.state import RunState, apply
+from atomiton_runtime.run.state import RunState
 from tests.doubles.flows import BROKEN, OUTPUTS, Play, flow, node
 
 MAX_DEPTH = 3

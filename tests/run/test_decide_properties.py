@@ -11,6 +11,7 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.decide import Decision
 from atomiton_runtime.run.document import document
 from atomiton_runtime.run.effects import Effect, Execute, SetTimer
+from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import (
     Abort,
     Answer,
@@ -26,7 +27,7 @@ from atomiton_runtime.run.given import (
     Skipped,
     Succeeded,
 )
-from atomiton_runtime.run.state import RunState, apply
+from atomiton_runtime.run.state import RunState
 from tests.doubles.flows import BROKEN, OUTPUTS, Play, flow, node
 from tests.doubles.naive_scheduler import SETTLED, NaiveRun
 

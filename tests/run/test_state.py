@@ -6,17 +6,10 @@ import pytest
 from atomiton_runtime.ids import ROOT
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import NodeStatus, RunEvent, RunStatus
+from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.plan import Plan
 from atomiton_runtime.run.scope import NodeState
-from atomiton_runtime.run.state import (
-    NODE_STEPS,
-    RUN_STEPS,
-    IllegalEvent,
-    RunState,
-    apply,
-    new_run,
-    next_ready,
-)
+from atomiton_runtime.run.state import NODE_STEPS, RUN_STEPS, IllegalEvent, RunState, new_run, next_ready
 from tests.doubles.flows import BROKEN, MIDNIGHT, OUTPUTS, RUN_ID, flow, node, queued
 
 EVENTS = tuple(RunEvent.__args__)
