@@ -135,8 +135,10 @@ class FolderObserver:
             self._observer.schedule(_Handler(real, hints), real, event_filter=_EVENTS)
             self._observer.start()
             self._watch_types(folder / TYPES_FOLDER, hints)
-        except BaseException as error:
-            self.stop()  # it has started a thread and opened files in any case
+        except (
+            BaseException
+        ) as error:  # raised again: whatever it is, a thread and open files are there by now
+            self.stop()
             if isinstance(error, RuntimeError):
                 raise OSError(str(error)) from error
             raise

@@ -1,6 +1,7 @@
 """Tells an event or a notice as lines for people: in `logs`, and in `watch`."""
 
 from datetime import datetime
+from typing import TypeAlias
 
 import click
 import msgspec
@@ -12,6 +13,8 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run import notices
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.run.plan import Plan
+from atomiton_runtime.run.state import NodeEvent
 from atomiton_runtime.values import decode, preview
 
 _PREVIEW_CHARS = 100
@@ -73,40 +76,6 @@ def _told(event: RunEvent) -> list[str]:
             return [f"{_flow(event.flow)} queued by {event.trigger}", *_variables(event)]
         case ev.RunStarted():
             return ["run started"]
-        case ev.NodeStarted():
-            again = f", attempt {event.attempt}" if event.attempt > 1 else ""
-            return [f"{_node(event.node)} {status('running')}{again}"]
-        case ev.NodeSucceeded():
-            return [
-                f"{_node(event.node)} {status('succeeded')} in {duration(event.duration_s)}",
-                *_outputs(event),
-            ]
-        case ev.NodeRetrying():
-            head = f"{_node(event.node)} attempt {event.attempt} failed, again in {duration(event.delay_s)}"
-            return [head, *_error(event.error)]
-        case ev.NodeFailed():
-            handled = ", and that is handled" if event.handled else ""
-            head = f"{_node(event.node)} {status('failed')} after {duration(event.duration_s)}{handled}"
-            return [head, *_error(event.error)]
-        case ev.NodeSkipped():
-            return [f"{_node(event.node)} {status('skipped')}: {one_line(event.reason)}"]
-        case ev.NodeCancelled():
-            when = f" after {duration(event.duration_s)}" if event.attempt else " before it began"
-            return [f"{_node(event.node)} {status('cancelled')}{when}"]
-        case ev.NodeLogged():
-            lines = [f"{dim('|')} {line}" for line in harmless(event.text).splitlines()]
-            return [f"{_node(event.node)} says", *lines]
-        case ev.BodyOpened(plan=plan):
-            if not plan.numbered:
-                return [f"{_node(event.node)} {dim('begins with its children')}"]
-            often = "while its condition holds" if plan.count is None else counted(plan.count, "iteration")
-            at_once = f", {plan.concurrency} at once" if plan.concurrency > 1 else ""
-            return [f"{_node(event.node)} {dim(f'{often}{at_once}')}"]
-        case ev.BodyStarted():
-            return []  # its first child says it
-        case ev.BodyStopRequested():
-            why = "one child has won" if event.reason == "race" else "its time is over"
-            return [f"{_node(event.node)} told to end its children: {why}"]
         case ev.RunCancelRequested():
             return [f"run told to end: {event.reason}"]
         case ev.RunSucceeded():
@@ -115,6 +84,51 @@ def _told(event: RunEvent) -> list[str]:
             head = f"run {status(ENDS[type(event)])} after {duration(event.duration_s)}"
             # What is wrong with a node stands at the node already.
             return [head] if event.error.node else [head, *_error(event.error)]
+        case ev.BodyStarted():
+            return []  # its first child says it
+        case _:
+            told, *more = _told_of_node(event)
+            return [f"{_node(event.node)} {told}", *more]
+
+
+_OfNode: TypeAlias = NodeEvent | ev.NodeLogged | ev.BodyOpened | ev.BodyStopRequested
+
+
+def _told_of_node(event: _OfNode) -> list[str]:
+    """Return what happened to a node, without its name; at least one line."""
+    match event:
+        case ev.NodeStarted():
+            return [f"{status('running')}{f', attempt {event.attempt}' if event.attempt > 1 else ''}"]
+        case ev.NodeSucceeded():
+            return [f"{status('succeeded')} in {duration(event.duration_s)}", *_outputs(event)]
+        case ev.NodeRetrying():
+            head = f"attempt {event.attempt} failed, again in {duration(event.delay_s)}"
+            return [head, *_error(event.error)]
+        case ev.NodeFailed():
+            handled = ", and that is handled" if event.handled else ""
+            return [
+                f"{status('failed')} after {duration(event.duration_s)}{handled}",
+                *_error(event.error),
+            ]
+        case ev.NodeSkipped():
+            return [f"{status('skipped')}: {one_line(event.reason)}"]
+        case ev.NodeCancelled():
+            when = f"after {duration(event.duration_s)}" if event.attempt else "before it began"
+            return [f"{status('cancelled')} {when}"]
+        case ev.NodeLogged():
+            return ["says", *(f"{dim('|')} {line}" for line in harmless(event.text).splitlines())]
+        case ev.BodyOpened():
+            return [dim(_how_often(event.plan))]
+        case ev.BodyStopRequested():
+            why = "one child has won" if event.reason == "race" else "its time is over"
+            return [f"told to end its children: {why}"]
+
+
+def _how_often(plan: Plan) -> str:
+    if not plan.numbered:
+        return "begins with its children"
+    often = "while its condition holds" if plan.count is None else counted(plan.count, "iteration")
+    return f"{often}, {plan.concurrency} at once" if plan.concurrency > 1 else often
 
 
 def _variables(event: ev.RunQueued) -> list[str]:

@@ -78,7 +78,7 @@ class Program:
             if self._function is None:
                 self._function = self._build()
             return plain_value(self._function(names))
-        except Exception as exc:
+        except Exception as exc:  # filters, tests and templates of a user can raise anything
             raise refusal_of(exc) from exc
 
 

@@ -168,6 +168,7 @@ def _finished(
         context.log(f"{printable(str(source.path))} has {source.frame_count} {what}; the first is used")
     mixes = parameters.operation in LAYERED or parameters.operation == "watermark" or parameters.grayscale
     background = _background(parameters.background, format)
+    of_frames = source.format.sequence == "frames"
     images: list[Image.Image] = []
     durations_ms: list[float] = []
     profile, pixels = None, 0
@@ -185,11 +186,9 @@ def _finished(
         result = finished_image(parameters, subject)
         pixels += result.width * result.height
         # Frames are all of one size, so that the first tells of all; pages are not.
-        rest = (
-            source.frame_count - len(images) - 1 if source.format.sequence == "frames" and all_of_them else 0
-        )
-        pixels_of_all = pixels + result.width * result.height * rest
-        require_affordable((pixels_of_all, 1), f"the result with its {source.frame_count} frames")
+        to_come = source.frame_count - len(images) - 1 if all_of_them and of_frames else 0
+        whole = pixels + result.width * result.height * to_come
+        require_affordable((whole, 1), f"the result with its {source.frame_count} frames")
         images.append(saveable(result, format, background or WHITE))
         durations_ms.append(frame.duration_ms)
         profile = plain.profile
