@@ -76,8 +76,8 @@ class ActiveRun:
         self.state = state
         if isinstance(given, Answer) and isinstance(given.outcome, Opened):
             self._items[given.scope, given.node] = given.outcome.items
-        if state.scopes.keys() == self._frames.keys() and not self._items:
-            return
+        if state.next_scope == 1 and not self._items:
+            return  # no body has been executed yet
         for scope_id in state.scopes.keys() - self._frames.keys():
             self._frames[scope_id] = self._frame(state.scopes[scope_id])
         for scope_id in self._frames.keys() - state.scopes.keys():

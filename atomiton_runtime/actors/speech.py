@@ -16,17 +16,18 @@ class Speech:
     `say` may be called from every thread.
     """
 
+    __slots__ = ("_chars", "_said", "_tell", "_told")
+
     def __init__(self, tell: Callable[["Speech"], None]) -> None:
         self._tell = tell
         """Called when there is something to take, and nobody has been told yet."""
-        self._lock = threading.Lock()
         self._said: list[str] = []
         self._chars = 0
         self._told = False
 
     def say(self, text: str) -> None:
         """Add whole lines; what is beyond the limit is dropped, and its place is marked."""
-        with self._lock:
+        with _lock:
             if not text or self._chars > MAX_ATTEMPT_CHARS:
                 return
             room = MAX_ATTEMPT_CHARS - self._chars
@@ -40,6 +41,10 @@ class Speech:
 
     def take(self) -> str:
         """Return what has been said since the last time."""
-        with self._lock:
+        with _lock:
             said, self._said, self._told = self._said, [], False
         return "".join(line if line.endswith("\n") else f"{line}\n" for line in said)
+
+
+_lock = threading.Lock()
+"""Of all speeches together: there is one for each attempt, most say nothing, and it is held for a moment."""

@@ -116,9 +116,13 @@ def place_of(state: RunState, event: NodeEvent | BodyEvent) -> Place:
     Raises:
         IllegalEvent: there is no such node, or none is executed now.
     """
-    prefix, slash, node = event.node.rpartition("/")
-    scope_id = state.scope_of.get(prefix + slash)
-    index = None if scope_id is None else state.scopes[scope_id].graph.index_of.get(NodeId(node))
+    # The flow's own nodes first: their ids are whole as they are, and they are the most.
+    scope_id: ScopeId | None = ROOT
+    index = state.flow.index_of.get(event.node)
+    if index is None:
+        prefix, slash, node = event.node.rpartition("/")
+        scope_id = state.scope_of.get(prefix + slash)
+        index = None if scope_id is None else state.scopes[scope_id].graph.index_of.get(NodeId(node))
     if scope_id is None or index is None or state.status != "running":
         raise IllegalEvent(f"{type(event).__name__} of {event.node} while the run is {state.status}")
     return scope_id, index
