@@ -23,6 +23,16 @@ class RunFlow(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", ta
     trigger: Trigger = "api"
 
 
+class ResumeRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="resume"):
+    """Continue a run that did not come to its end."""
+
+    run_id: RunId
+    rerun: tuple[str, ...] = ()
+    """Nodes in doubt that are to be executed again."""
+    skip: tuple[str, ...] = ()
+    """Nodes in doubt that are to be passed over."""
+
+
 class CancelRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="cancel"):
     """End a run."""
 
@@ -30,7 +40,7 @@ class CancelRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", 
     reason: CancelReason = "user"
 
 
-Request: TypeAlias = RunFlow | CancelRun
+Request: TypeAlias = RunFlow | ResumeRun | CancelRun
 
 
 class RunAccepted(msgspec.Struct, frozen=True, kw_only=True, tag_field="response", tag="accepted"):

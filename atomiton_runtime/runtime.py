@@ -37,9 +37,11 @@ from atomiton_runtime.requests import (
     Refused,
     Request,
     Response,
+    ResumeRun,
     RunAccepted,
     RunFlow,
 )
+from atomiton_runtime.resuming import Known, continuation
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.document import RunDocument, RunSummary, document
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus
@@ -55,6 +57,8 @@ logging.getLogger("atomiton_runtime").addHandler(logging.NullHandler())
 
 STOP_TIMEOUT_S = 10.0
 LAST_RUN = "last"
+_LATER_RUNS = 100
+"""So many of the newest runs are looked through for one that continues another, or should."""
 
 
 class Runtime:
@@ -92,6 +96,7 @@ class Runtime:
         # Whoever shares the store meets in one folder: who is alive there decides what an open run means.
         self._meeting_place = self.places.data if storage is None else _folder_of(self._engine)
         self._door = self._new_door()
+        self._watch = watch
         self._stopped = False
         self._runs_ended = threading.Event()
 
@@ -110,6 +115,8 @@ class Runtime:
             self._system.start()
             if no_door is not None:
                 self._system.bus.publish(NoticeRaised(level="warning", error=no_door))
+            elif self._watch:
+                self._resume_interrupted()
         except BaseException:
             self._stopped = True
             self._release(STOP_TIMEOUT_S / 4)
@@ -194,15 +201,61 @@ class Runtime:
         """
         return self._start(flow, variables, "api")
 
-    def start_run(self, request: RunFlow) -> Run:
-        """Execute what a client asks for; return at once. Raises as `run` does."""
+    def start_run(self, request: RunFlow | ResumeRun) -> Run:
+        """Execute what a client asks for; return at once. Raises as `run` and `resume` do."""
+        if isinstance(request, ResumeRun):
+            return self.resume(request.run_id, rerun=request.rerun, skip=request.skip)
         return self._start(request.flow, dict(request.variables), request.trigger)
+
+    def resume(self, run_id: RunId, *, rerun: Sequence[str] = (), skip: Sequence[str] = ()) -> Run:
+        """Continue a run that did not come to its end, as a run of its own; return at once.
+
+        What was settled is not executed again. What was under way is, if its type or the flow (`repeatable`) says that
+        this is safe; else it is in doubt, and has to be named.
+
+        Args:
+            run_id: a run that was interrupted, cancelled, timed out or has failed.
+            rerun: nodes in doubt that are to be executed again, by their whole ids (`each/3/send`).
+            skip: nodes in doubt that are to be passed over.
+
+        Raises:
+            UsageError: there is no such run (RUN-001), or it cannot be continued (RUN-016 to RUN-020).
+            FlowInvalid: the flow's file has problems, and no earlier version of it is loaded.
+        """
+        known = Known(
+            journal=self.journal, flow=self.flow, continued_by=self._continued_by, catalogue=self.catalogue
+        )
+        return self._begin(continuation(run_id, known, rerun=rerun, skip=skip))
+
+    def _continued_by(self, run: RunSummary) -> RunId | None:
+        later = self.history(run.flow, limit=_LATER_RUNS)
+        return next((other.run_id for other in later if other.resumes == run.run_id), None)
+
+    def _resume_interrupted(self) -> None:
+        """Continue the runs that a crash has cut, of flows that want that; say which need a decision."""
+        seen: set[FlowId] = set()
+        for summary in self.history(statuses=("interrupted",), limit=_LATER_RUNS):
+            if summary.flow in seen or summary.trigger == "resume":
+                continue  # one that was cut while it was continued may be what cuts: a person should look
+            seen.add(summary.flow)
+            first = self.journal(summary.run_id)[0]
+            if self.history(summary.flow, limit=1)[0].run_id != summary.run_id or not isinstance(
+                first, ev.RunQueued
+            ):
+                continue
+            try:
+                if self.flow(first.flow_path).settings.resume == "auto":
+                    self.resume(summary.run_id)
+            except FlowInvalid:
+                continue  # its problems are told as such
+            except UsageError as error:
+                self._system.bus.publish(NoticeRaised(level="warning", error=error.info()))
 
     def submit(self, request: Request) -> Response:
         """Answer a client's request; what the client did wrong is `Refused`, never raised."""
         try:
             match request:
-                case RunFlow():
+                case RunFlow() | ResumeRun():
                     run = self.start_run(request)
                     return RunAccepted(run_id=run.id, flow=run.flow)
                 case CancelRun(run_id=run_id, reason=reason):
@@ -239,9 +292,12 @@ class Runtime:
     def _start(self, ref: str, given: dict[str, object], trigger: ev.Trigger) -> Run:
         flow = self.flow(ref)
         variables = check_variables(flow.variables, given, from_text=False)
-        run = Run(new_run_id(), flow.id, self.end)
+        return self._begin(StartRun(run_id=new_run_id(), flow=flow, variables=variables, trigger=trigger))
+
+    def _begin(self, order: StartRun) -> Run:
+        run = Run(order.run_id, order.flow.id, self.end)
         self._system.bus.listen(run.receive, run_id=run.id)
-        self._system.conductor.tell(StartRun(run_id=run.id, flow=flow, variables=variables, trigger=trigger))
+        self._system.conductor.tell(order)
         return run
 
     def _active_ids(self) -> tuple[RunId, ...]:
@@ -341,14 +397,17 @@ def _no_such_run(prefix: str) -> UsageError:
     return UsageError("RUN-001", f"there is no run {prefix}", hint="`atomiton history` lists the runs")
 
 
-def _interrupted(run_id: RunId, seq: int) -> RunEvent:
+def _interrupted(journal: Sequence[RunEvent]) -> RunEvent:
+    """Return the last event of a run whose process died; it lasted at least until the last thing that is known."""
+    started_at = next((event.at for event in journal if isinstance(event, ev.RunStarted)), journal[-1].at)
     return ev.RunInterrupted(
-        run_id=run_id,
-        seq=seq,
+        run_id=journal[-1].run_id,
+        seq=journal[-1].seq + 1,
         at=SystemClock().now(),
-        duration_s=0.0,
+        duration_s=max((journal[-1].at - started_at).total_seconds(), 0.0),
         error=ErrorInfo(
             "RUN-010",
             "the end of this run was never kept: its process died, or the store could not be written",
+            hint=f"`atomiton resume {journal[-1].run_id}` continues it",
         ),
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from atomiton_runtime.actors.messages import ExecuteNode, Iteration, StartRun
 from atomiton_runtime.actors.speech import CUT, MAX_RUN_CHARS
+from atomiton_runtime.flow.linking import called_flows
 from atomiton_runtime.flow.model import Flow, PortRef
 from atomiton_runtime.ids import ROOT, ScopeId
 from atomiton_runtime.nodes.base import CancelToken
@@ -47,8 +48,10 @@ class ActiveRun:
             nodes=tuple(node.id for node in flow.nodes),
             sinks=tuple(flow.nodes[index].id for index in flow.sinks),
             process=process,
+            subflows=called_flows(flow),
+            resumes=request.resumes,
         )
-        self.state: RunState = apply(new_run(flow, request.run_id), self.first)
+        self.state: RunState = apply(new_run(flow, request.run_id, request.kept), self.first)
         self.began: float | None = None
         """By the monotonic clock; None while the run waits for its turn."""
         self.started_at = at.isoformat()

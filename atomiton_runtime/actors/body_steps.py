@@ -1,5 +1,7 @@
 """Executes the steps of a node that has a body: how it is to be executed, whether there is more, its outputs."""
 
+import hashlib
+from collections.abc import Sequence
 from typing import assert_never, cast
 
 import msgspec
@@ -57,7 +59,17 @@ def _opened(order: ExecuteNode, body_type: BodyType, opening: Opening, large_val
         takes=_takes(opening, graph),
     )
     items = [large_values.pack({"": item})[""] for item in opening.items or ()]
-    return Opened(plan, items)
+    return Opened(plan, items, _hash(items))
+
+
+def _hash(items: Sequence[msgspec.Raw]) -> str:
+    if not items:
+        return ""
+    together = hashlib.sha256()
+    for item in items:
+        together.update(b"%d:" % len(memoryview(item)))  # so that no two lists of items run into each other
+        together.update(item)
+    return together.hexdigest()
 
 
 def _takes(opening: Opening, graph: Body) -> tuple[int, ...]:

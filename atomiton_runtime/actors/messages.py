@@ -1,6 +1,6 @@
 """Lists every message between actors, grouped by the actor that receives it. All are immutable values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -13,6 +13,7 @@ from atomiton_runtime.nodes.base import CancelToken
 from atomiton_runtime.run.effects import Step
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, Trigger
 from atomiton_runtime.run.given import Answer
+from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.notices import Notice
 from atomiton_runtime.run.scope import Ended
 from atomiton_runtime.values import Value
@@ -38,6 +39,10 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     flow: Flow
     variables: dict[str, Value]
     trigger: Trigger
+    resumes: RunId | None = None
+    """The run that this one continues."""
+    kept: Mapping[NodeId, Kept] = {}
+    """Node -> what became of it there: it is not executed again."""
 
 
 class EndRun(msgspec.Struct, frozen=True, kw_only=True):

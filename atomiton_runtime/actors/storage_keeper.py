@@ -1,7 +1,7 @@
 """Is the single writer: keeps events in groups, and lets nobody hear of an event before it is kept."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -192,14 +192,16 @@ def _unkept(event: RunEvent, error: ErrorInfo) -> RunEvent:
 
 
 def recover(
-    engine: StorageEngine, is_alive: Callable[[str], bool], ended: Callable[[RunId, int], RunEvent]
+    engine: StorageEngine,
+    is_alive: Callable[[str], bool],
+    ended: Callable[[Sequence[RunEvent]], RunEvent],
 ) -> int:
     """Give each run whose process died its last event; return how many there were.
 
     Args:
         engine: open, and not used by anybody else yet.
         is_alive: whether the process of this name lives.
-        ended: makes the last event of a run from its id and the next `seq`.
+        ended: makes the last event of a run from its journal so far.
     """
     found = 0
     for summary in engine.summaries(statuses=("queued", "running"), limit=1_000_000):
@@ -207,7 +209,7 @@ def recover(
             continue
         journal = engine.journal(summary.run_id)
         try:
-            engine.append([ended(summary.run_id, journal[-1].seq + 1)])
+            engine.append([ended(journal)])
         except StorageError as error:
             if error.code != "STORE-003":
                 raise

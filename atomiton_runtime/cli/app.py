@@ -23,6 +23,7 @@ COMMANDS = {
     "show": "Show a run: its nodes, outputs and error.",
     "logs": "Show what happened in a run, line by line.",
     "cancel": "End a run, whichever process executes it.",
+    "resume": "Continue a run that did not come to its end.",
     "watch": "Run flows when their files are saved.",
     "tray": "Put the flows into the tray of the desktop.",
     "autostart": "Start the tray with the desktop, or not.",

@@ -73,7 +73,8 @@ ENDS: dict[type[RunEvent], str] = {
 def _told(event: RunEvent) -> list[str]:
     match event:
         case ev.RunQueued():
-            return [f"{_flow(event.flow)} queued by {event.trigger}", *_variables(event)]
+            continued = f", continues run {event.resumes}" if event.resumes else ""
+            return [f"{_flow(event.flow)} queued by {event.trigger}{continued}", *_variables(event)]
         case ev.RunStarted():
             return ["run started"]
         case ev.RunCancelRequested():
@@ -101,6 +102,9 @@ def _told_of_node(event: _OfNode) -> list[str]:
             return [f"{status('running')}{f', attempt {event.attempt}' if event.attempt > 1 else ''}"]
         case ev.NodeSucceeded():
             return [f"{status('succeeded')} in {duration(event.duration_s)}", *_outputs(event)]
+        case ev.NodeReused():
+            what = "its failure" if event.error else "its result"
+            return [f"{status('reused')}: {what} in run {event.source} stands"]
         case ev.NodeRetrying():
             head = f"attempt {event.attempt} failed, again in {duration(event.delay_s)}"
             return [head, *_error(event.error)]

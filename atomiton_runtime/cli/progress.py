@@ -70,9 +70,9 @@ class LiveProgress:
 
     def _settle(self, event: RunEvent) -> None:
         match event:
-            case ev.NodeSucceeded() | ev.NodeSkipped() | ev.NodeFailed() | ev.NodeCancelled() if (
-                "/" in event.node
-            ):
+            case (
+                ev.NodeSucceeded() | ev.NodeReused() | ev.NodeSkipped() | ev.NodeFailed() | ev.NodeCancelled()
+            ) if "/" in event.node:
                 parent = event.node.partition("/")[0]
                 self._children[parent] = self._children.get(parent, 0) + 1
             case ev.NodeSucceeded():
@@ -83,6 +83,9 @@ class LiveProgress:
                 note = dim("(handled)") if event.handled else ""
                 text = f"{event.error.code} {one_line(event.error.message)} {note}"
                 self._line(event.node, self._marks.failed, duration(event.duration_s), text)
+            case ev.NodeReused():
+                mark = self._marks.failed if event.error else self._marks.succeeded
+                self._line(event.node, mark, "", dim(f"reused from run {event.source}"))
             case ev.NodeSkipped():
                 self._line(event.node, self._marks.skipped, "", dim(f"skipped: {one_line(event.reason)}"))
             case ev.NodeCancelled():

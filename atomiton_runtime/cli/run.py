@@ -92,13 +92,14 @@ def command(
     runtime: Runtime = ctx.meta[_RUNTIME]
     loaded: Flow = ctx.meta[_FLOW]
     variables = flags.given_values(ctx, loaded.variables, var)
-    display = _display(loaded, as_json=as_json)
+    display = display_of(loaded, as_json=as_json)
     document, code = execute(runtime, RunFlow(flow=flow, variables=variables, trigger="cli"), display)
-    _show(document, loaded, display, as_json=as_json)
+    show_end(document, loaded, display, as_json=as_json)
     return code
 
 
-def _show(document: RunDocument, flow: Flow, display: Display, *, as_json: bool) -> None:
+def show_end(document: RunDocument, flow: Flow, display: Display, *, as_json: bool) -> None:
+    """Show what became of a run: how it ended on stderr, its results on stdout."""
     with contextlib.suppress(OSError):  # a closed terminal must not change the exit code
         if isinstance(display, LiveProgress):
             display.finish(document.status, document.duration_s, document.error)
@@ -110,7 +111,8 @@ def _show(document: RunDocument, flow: Flow, display: Display, *, as_json: bool)
         print_results(document.outputs, len(flow.sinks))
 
 
-def _display(flow: Flow, *, as_json: bool) -> Display:
+def display_of(flow: Flow, *, as_json: bool) -> Display:
+    """Return what shows a run of the flow while it goes on."""
     # A document on the same terminal would be torn apart by the progress.
     if sys.stderr.isatty() and not (as_json and sys.stdout.isatty()):
         return LiveProgress(flow.name)

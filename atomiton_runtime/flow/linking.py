@@ -24,6 +24,14 @@ def link(flow: Flow, find: Find) -> Flow | tuple[Finding, ...]:
     return _link(flow, find, (flow,))
 
 
+def called_flows(flow: Flow) -> dict[str, str]:
+    """Return path -> hash of every flow that a linked flow calls, at any depth."""
+    found: dict[str, str] = {}
+    for called in flow.subflows.values():
+        found |= {called.path: called.hash, **called_flows(called)}
+    return found
+
+
 def _link(flow: Flow, find: Find, callers: Sequence[Flow]) -> Flow | tuple[Finding, ...]:
     found: list[Finding] = []
     subflows: dict[str, Flow] = {}

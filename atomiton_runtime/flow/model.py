@@ -12,6 +12,7 @@ from atomiton_runtime.values import Value
 OnSave = Literal["changed", "all", "off"]
 OnBusy = Literal["queue-latest", "queue", "skip", "restart"]
 Notify = Literal["always", "failure", "never"]
+Resume = Literal["manual", "auto"]
 VariableType = Literal["string", "integer", "number", "boolean", "array", "object"]
 
 
@@ -42,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_parallel: int = 8
     notify: Notify = "failure"
     tray: bool = True
+    resume: Resume = "manual"
+    """auto: the resident runtime continues a run that a crash has cut, when it starts."""
 
 
 class PortRef(msgspec.Struct, frozen=True):

@@ -7,13 +7,14 @@ import msgspec
 
 from atomiton_runtime.flow.checks import check_boolean, check_choice, check_integer, read_duration
 from atomiton_runtime.flow.findings import Findings, KeyPath
-from atomiton_runtime.flow.model import Notify, OnBusy, OnSave, Settings
+from atomiton_runtime.flow.model import Notify, OnBusy, OnSave, Resume, Settings
 
 MAX_PARALLEL = 256
 _CHOICES: dict[str, tuple[str, ...]] = {
     "on_save": get_args(OnSave),
     "on_busy": get_args(OnBusy),
     "notify": get_args(Notify),
+    "resume": get_args(Resume),
 }
 _KEYS = (*_CHOICES, "timeout", "max_parallel", "tray")
 

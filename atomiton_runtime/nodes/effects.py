@@ -6,12 +6,13 @@ choice (a literal, true or false) in its turn.
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 import msgspec
 from msgspec import inspect
 
-from atomiton_runtime.flow.expressions import ExpressionFailed, compile_expression
+from atomiton_runtime.flow.expressions import ExpressionFailed, Template, compile_expression
 from atomiton_runtime.nodes.base import Effect, NodeType
 from atomiton_runtime.nodes.catalogued import CataloguedType
 from atomiton_runtime.nodes.parameters import shape_of
@@ -46,6 +47,48 @@ def repeats(catalogued: CataloguedType) -> Answers[bool]:
     if type(catalogued.node_type).may_repeat is NodeType.may_repeat:
         return Answers(all=frozenset((catalogued.node_type.repeatable,)))
     return _asked(catalogued, catalogued.node_type.may_repeat)
+
+
+def may_be_repeated(catalogued: CataloguedType, written: Mapping[str, object]) -> bool:
+    """Return whether an attempt that a crash cut in two may be executed again, by what its type says.
+
+    Args:
+        catalogued: the node's type.
+        written: the parameters as in the flow file. What a template gives is not known any more; if the type asks for
+            that, the answer is no.
+    """
+    node_type = catalogued.node_type
+    if type(node_type).effect is NodeType.effect:
+        return True  # pure: nothing outside has changed
+    known = _known(catalogued, written)
+    effect = _answer(node_type.effect, known)
+    if effect and "writes" not in effect:
+        return True
+    return True in _answer(node_type.may_repeat, known)
+
+
+def _known(catalogued: CataloguedType, written: Mapping[str, object]) -> SimpleNamespace:
+    """Return the parameters that are certain; who asks for another one meets an `AttributeError`."""
+    declared = catalogued.node_type.Parameters
+    types = get_type_hints(declared, include_extras=True)
+    known: dict[str, object] = {}
+    for field in msgspec.structs.fields(declared):
+        if field.encode_name not in written:
+            known[field.name] = field.default_factory() if callable(field.default_factory) else field.default
+        elif not _holds_template(written[field.encode_name]):
+            value = written[field.encode_name]
+            known[field.name] = msgspec.convert(value, types[field.name], dec_hook=read_scalar)
+    return SimpleNamespace(**known)
+
+
+def _holds_template(value: object) -> bool:
+    match value:
+        case dict():
+            return any(map(_holds_template, cast("dict[str, object]", value).values()))
+        case list():
+            return any(map(_holds_template, cast("list[object]", value)))
+        case _:
+            return isinstance(value, Template)
 
 
 def effect_words(catalogued: CataloguedType) -> str:
@@ -109,7 +152,7 @@ def _varied(sample: msgspec.Struct, choices: Mapping[str, Sequence[object]]) -> 
             yield msgspec.structs.replace(sample, **{name: value})
 
 
-def _answer(question: Callable[[Any], A], parameters: msgspec.Struct) -> frozenset[A]:
+def _answer(question: Callable[[Any], A], parameters: object) -> frozenset[A]:
     try:
         return frozenset((question(parameters),))
     except Exception:  # noqa: BLE001  # a stranger's type may fail for parameters that no flow could give it

@@ -153,6 +153,11 @@ def _settings() -> Schema:
         "description": "How the flow as a whole is run.",
         "properties": {
             "on_save": _choice(get_args(model.OnSave), "changed", "What runs when the file is saved."),
+            "resume": _choice(
+                get_args(model.Resume),
+                "manual",
+                "Whether the tray or `watch` continues, when it starts, a run that a crash has cut.",
+            ),
             "on_busy": _choice(
                 get_args(model.OnBusy), "queue-latest", "What a new run does while one is going on."
             ),

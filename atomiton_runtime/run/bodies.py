@@ -6,20 +6,20 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.draft import Draft, is_ended, is_stopped, timeout_error
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
 from atomiton_runtime.run.events import StopReason
-from atomiton_runtime.run.given import Answer, AttemptTimeout, Failed
-from atomiton_runtime.run.plan import Plan
+from atomiton_runtime.run.given import Answer, AttemptTimeout, Failed, Opened
 from atomiton_runtime.run.scope import BodyState, NodeState, Owner, Scope
 
 
-def open_body(draft: Draft, given: Answer, plan: Plan) -> None:
+def open_body(draft: Draft, given: Answer, opened: Opened) -> None:
     """Take over how a node's body is to be executed, and begin."""
     scope = draft.state.scopes[given.scope]
     draft.emit(
         ev.BodyOpened(
             node=scope.id_of(scope.graph.nodes[given.node]),
             attempt=given.attempt,
-            plan=plan,
+            plan=opened.plan,
             began_s=max(0.0, round(draft.now.elapsed_s - given.duration_s, 6)),
+            items_hash=opened.items_hash,
             **draft.head(),
         )
     )

@@ -16,4 +16,9 @@ CODES: dict[str, str] = {
     "RUN-013": "a node stopped as if it had been cancelled, though nobody asked for that",
     "RUN-014": "an attempt could not be started: no thread or no memory was free",
     "RUN-015": "a folder cannot be found, because the home folder is not known",
+    "RUN-016": "the run cannot be continued: it goes on, or there is nothing left to do",
+    "RUN-017": "it is not known whether a node had done its work when its run was cut",
+    "RUN-018": "the flow has changed since the run, so the run cannot be continued",
+    "RUN-019": "the run has been continued by another one already",
+    "RUN-020": "a node that is to be executed again, or passed over, is not in doubt",
 }

@@ -46,6 +46,7 @@ from atomiton_runtime.run.given import (
     Spoken,
     Succeeded,
 )
+from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.scope import NodeState, Owner, Scope
 from atomiton_runtime.run.state import RunState, next_ready
 
@@ -135,8 +136,8 @@ def _answer(draft: Draft, given: Answer) -> None:
             draft.cancelled(given.scope, node, given.attempt, lasted_s)
         case Cancelled():
             draft.fail(given.scope, node, given.attempt, Failed(_STOPPED_UNASKED), lasted_s)
-        case Opened(plan):
-            open_body(draft, given, plan)
+        case Opened():
+            open_body(draft, given, given.outcome)
         case Again(more):
             go_on(draft, given, more=more)
         case _:
@@ -226,6 +227,8 @@ def _move(draft: Draft, scope_id: ScopeId, index: int) -> bool:
     node = scope.graph.nodes[index]
     if is_ended(state, scope, node):
         draft.cancelled(scope_id, node, 0, 0.0)
+    elif state.kept and (kept := settled_before(state, scope, node)) is not None:
+        _reuse(draft, scope_id, node, kept)
     elif (reason := _skip_reason(state, scope, node)) is not None:
         draft.skip(scope_id, node, reason)
     elif state.running < state.flow.settings.max_parallel:
@@ -233,6 +236,23 @@ def _move(draft: Draft, scope_id: ScopeId, index: int) -> bool:
     else:
         return False
     return True
+
+
+def _reuse(draft: Draft, scope_id: ScopeId, node: Node, kept: Kept) -> None:
+    """Settle a node by what became of it in the run that this one continues."""
+    scope = draft.state.scopes[scope_id]
+    if kept.skipped is not None:
+        draft.skip(scope_id, node, kept.skipped)
+        return
+    draft.reuse(scope_id, node, kept)
+    if kept.error is None:
+        note_success(draft, scope)
+
+
+def settled_before(state: RunState, scope: Scope, node: Node) -> Kept | None:
+    """Return what stands of a node that is not to be executed again; None: it is."""
+    kept = state.kept.get(scope.id_of(node))
+    return kept if kept is not None and kept.items_hash is None else None
 
 
 def _finish(draft: Draft) -> None:

@@ -32,6 +32,8 @@ class NodeDocument(msgspec.Struct, kw_only=True):
     outputs: dict[str, Value] | None = None
     """Port -> value in document form (see DESIGN section 4: bytes and large values are marked objects)."""
     error: ErrorInfo | None = None
+    reused_from: RunId | msgspec.UnsetType = msgspec.UNSET
+    """The run whose result this is; unset: this run's own."""
 
 
 class RunDocument(msgspec.Struct, kw_only=True):
@@ -63,6 +65,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float | None = None
     error: ErrorInfo | None = None
     process: str = ""
+    resumes: RunId | None = None
+    """The run that this one continues."""
 
 
 def summarize(summary: RunSummary | None, event: RunEvent) -> RunSummary | None:
@@ -76,6 +80,7 @@ def summarize(summary: RunSummary | None, event: RunEvent) -> RunSummary | None:
                 trigger=event.trigger,
                 started_at=event.at,
                 process=event.process,
+                resumes=event.resumes,
             )
         case ev.RunStarted() if summary is not None:
             return msgspec.structs.replace(summary, status="running", started_at=event.at)
@@ -145,6 +150,12 @@ def _record(nodes: dict[NodeId, NodeDocument], event: RunEvent) -> None:
             node = nodes.setdefault(event.node, NodeDocument())
             node.status, node.duration_s, node.error = "succeeded", event.duration_s, None
             node.outputs = {port: msgspec.json.decode(raw) for port, raw in event.outputs.items()}
+        case ev.NodeReused():
+            node = nodes.setdefault(event.node, NodeDocument())
+            node.status, node.error = "failed" if event.error else "reused", event.error
+            node.reused_from = event.source
+            if event.outputs is not None:
+                node.outputs = {port: msgspec.json.decode(raw) for port, raw in event.outputs.items()}
         case ev.NodeRetrying():
             node = nodes.setdefault(event.node, NodeDocument())
             node.status, node.duration_s, node.error = "pending", event.duration_s, event.error

@@ -14,6 +14,7 @@ from atomiton_runtime.run.effects import Effect, Execute, SetTimer
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import Answer, AttemptTimeout, Failed, Now, RetryDue
+from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.scope import Owner, Scope
 from atomiton_runtime.run.state import RunState
 
@@ -84,6 +85,21 @@ class Draft:
                 attempt=given.attempt,
                 duration_s=duration_s,
                 outputs=outputs,
+            ),
+        )
+
+    def reuse(self, scope_id: ScopeId, node: Node, kept: Kept) -> None:
+        """Settle a node that an earlier run has executed."""
+        whole_id = self.state.scopes[scope_id].id_of(node)
+        self.settle(
+            scope_id,
+            ev.NodeReused(
+                node=whole_id,
+                source=kept.source,
+                attempt=kept.attempt,
+                outputs=kept.outputs,
+                error=kept.error,
+                **self.head(),
             ),
         )
 

@@ -41,6 +41,10 @@ class RunQueued(Event, frozen=True, kw_only=True):
     """The nodes whose outputs are the run's outputs."""
     process: str = ""
     """Names the process that executes the run: the stem of its liveness lock file."""
+    subflows: dict[str, str] = {}
+    """The flows that its nodes call, at any depth: path of the file -> hash."""
+    resumes: RunId | None = None
+    """The run that this one continues; None: it begins at the beginning."""
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
@@ -64,6 +68,19 @@ class NodeSucceeded(Event, frozen=True, kw_only=True):
     duration_s: float
     outputs: dict[str, msgspec.Raw]
     """Port -> the value as `values.encode` wrote it, or `{"$file": path, "size_bytes": n}`."""
+
+
+class NodeReused(Event, frozen=True, kw_only=True):
+    """A node is not executed: what became of it in an earlier run stands."""
+
+    node: NodeId
+    source: RunId
+    """The run that executed it."""
+    attempt: int
+    """The number of its last attempt there."""
+    outputs: dict[str, msgspec.Raw] | None = None
+    error: ErrorInfo | None = None
+    """Why it failed there, where that failure was handled; it is then failed here as well."""
 
 
 class NodeRetrying(Event, frozen=True, kw_only=True):
@@ -122,6 +139,8 @@ class BodyOpened(Event, frozen=True, kw_only=True):
     plan: Plan
     began_s: float
     """When the attempt began, in seconds since the run left the queue."""
+    items_hash: str = ""
+    """Of the items of its executions: the same hash, the same items. Empty: it has none."""
 
 
 class BodyStarted(Event, frozen=True, kw_only=True):
@@ -190,6 +209,7 @@ RunEvent: TypeAlias = (
     | RunStarted
     | NodeStarted
     | NodeSucceeded
+    | NodeReused
     | NodeRetrying
     | NodeFailed
     | NodeSkipped

@@ -4,6 +4,7 @@
 state it was given is never touched: each step makes a new one that shares nearly everything with the old.
 """
 
+from collections.abc import Mapping
 from typing import assert_never
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from atomiton_runtime.ids import ROOT, NodeId, ScopeId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.pages import Pages
 from atomiton_runtime.run.scope import UNDER_WAY, BodyState, NodeState, Owner, Scope, ended, new_scope
 from atomiton_runtime.run.state import (
@@ -151,7 +153,7 @@ def _next_node(before: NodeState, event: NodeEvent) -> NodeState:
     if before.body is not None and before.body.open:
         raise IllegalEvent(f"{type(event).__name__} of {event.node} while its body is executed")
     attempt = before.attempt + (type(event) is ev.NodeStarted)
-    if not isinstance(event, ev.NodeSkipped) and event.attempt != attempt:
+    if not isinstance(event, ev.NodeSkipped | ev.NodeReused) and event.attempt != attempt:
         raise IllegalEvent(
             f"{type(event).__name__} of attempt {event.attempt} of {event.node}, not {attempt}"
         )
@@ -160,6 +162,8 @@ def _next_node(before: NodeState, event: NodeEvent) -> NodeState:
             return NodeState(status, attempt, event.outputs)
         case ev.NodeStarted():
             return NodeState(status, attempt)
+        case ev.NodeReused():
+            return NodeState("failed" if event.error else status, event.attempt, event.outputs, event.error)
         case ev.NodeRetrying() | ev.NodeFailed():
             return NodeState(status, attempt, None, event.error)
         case ev.NodeSkipped() | ev.NodeCancelled():
@@ -237,9 +241,20 @@ def _apply_to_body(state: RunState, event: BodyEvent) -> RunState:
     return msgspec.structs.replace(
         state,
         next_seq=state.next_seq + 1,
+        kept=_of_same_items(state.kept, event),
         scopes=_with_node(state.scopes, scope_id, index, after),
         running=state.running + _takes_a_place(after) - _takes_a_place(before),
     )
+
+
+def _of_same_items(kept: Mapping[NodeId, Kept], event: BodyEvent) -> Mapping[NodeId, Kept]:
+    """Return what is kept, without the nodes of a body that is now executed with other items than it was."""
+    if not kept or not isinstance(event, ev.BodyOpened):
+        return kept
+    before = kept.get(event.node)
+    if before is None or before.items_hash == event.items_hash:
+        return kept
+    return {node: each for node, each in kept.items() if not node.startswith(f"{event.node}/")}
 
 
 def _body_of(node: NodeState, event: BodyEvent) -> BodyState:

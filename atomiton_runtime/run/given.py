@@ -56,6 +56,8 @@ class Opened(msgspec.Struct, frozen=True):
     plan: Plan
     items: Sequence[msgspec.Raw] = ()
     """The item of each execution, encoded; not for `decide`, but for who carries out what it says."""
+    items_hash: str = ""
+    """Of all items together; empty: there are none."""
 
 
 class Again(msgspec.Struct, frozen=True):

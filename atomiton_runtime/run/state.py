@@ -1,20 +1,23 @@
 """Is the state of one run: what folding its events gives (see `fold`), and the tables of what may follow what."""
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
 
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.model import Flow
-from atomiton_runtime.ids import ROOT, RunId, ScopeId
+from atomiton_runtime.ids import ROOT, NodeId, RunId, ScopeId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import CancelReason, NodeStatus, RunEvent, RunStatus
+from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.pages import Pages
 from atomiton_runtime.run.scope import NodeState, Scope, new_scope
 
 NODE_STEPS: dict[NodeStatus, dict[type[RunEvent], NodeStatus]] = {
     "pending": {
         ev.NodeStarted: "running",
+        ev.NodeReused: "reused",
         ev.NodeSkipped: "skipped",
         ev.NodeCancelled: "cancelled",
     },
@@ -31,7 +34,9 @@ NODE_STEPS: dict[NodeStatus, dict[type[RunEvent], NodeStatus]] = {
     "reused": {},
     "cancelled": {},
 }
-"""Node status -> event -> next status. A status without a row of its own is settled: nothing follows."""
+"""Node status -> event -> next status. A status without a row of its own is settled: nothing follows.
+
+A node that is reused with its failure is failed."""
 
 RUN_STEPS: dict[RunStatus, dict[type[RunEvent], RunStatus]] = {
     "queued": {
@@ -57,7 +62,13 @@ RUN_STEPS: dict[RunStatus, dict[type[RunEvent], RunStatus]] = {
 """Run status -> event -> next status."""
 
 NodeEvent: TypeAlias = (
-    ev.NodeStarted | ev.NodeSucceeded | ev.NodeRetrying | ev.NodeFailed | ev.NodeSkipped | ev.NodeCancelled
+    ev.NodeStarted
+    | ev.NodeSucceeded
+    | ev.NodeReused
+    | ev.NodeRetrying
+    | ev.NodeFailed
+    | ev.NodeSkipped
+    | ev.NodeCancelled
 )
 BodyEvent: TypeAlias = ev.BodyOpened | ev.BodyStarted | ev.BodyStopRequested | ev.NodeLogged
 """What happens to a node that is running, and leaves it so."""
@@ -107,6 +118,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """True after a second cancel or a fault: `always` nodes are ended as well."""
     failure: ErrorInfo | None = None
     """The first failure that nothing handled."""
+    kept: Mapping[NodeId, Kept] = {}
+    """Node -> what became of it in the run that this one continues: it is not executed again."""
 
     @property
     def nodes(self) -> Pages[NodeState]:
@@ -114,8 +127,14 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         return self.scopes[ROOT].nodes
 
 
-def new_run(flow: Flow, run_id: RunId) -> RunState:
-    """Return the state of a run before its first event."""
+def new_run(flow: Flow, run_id: RunId, kept: Mapping[NodeId, Kept] | None = None) -> RunState:
+    """Return the state of a run before its first event.
+
+    Args:
+        flow: what is executed.
+        run_id: the run.
+        kept: what is not to be executed again; see `resume.plan_resume`.
+    """
     ready: Chain = None
     for index in range(len(flow.nodes) - 1, -1, -1):
         if not flow.parents[index]:
@@ -126,6 +145,7 @@ def new_run(flow: Flow, run_id: RunId) -> RunState:
         scopes={ROOT: new_scope(flow, flow)},
         scope_of={"": ROOT},
         ready_front=ready,
+        kept=kept or {},
     )
 
 

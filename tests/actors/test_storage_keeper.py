@@ -1,6 +1,6 @@
 """The single writer: nobody hears of an event before it is kept, and a full disk ends runs, not the runtime."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -225,10 +225,10 @@ def test_old_runs_that_cannot_be_deleted_are_worth_a_word_only(desk: Desk) -> No
     assert desk.faults == []
 
 
-def interrupted(run_id: RunId, seq: int) -> RunEvent:
+def interrupted(journal: Sequence[RunEvent]) -> RunEvent:
     """Return the last event of a run whose process died."""
     return ev.RunInterrupted(
-        run_id=run_id, seq=seq, at=MIDNIGHT, duration_s=0.0, error=ErrorInfo("RUN-010", "died")
+        run_id=RUN_ID, seq=len(journal), at=MIDNIGHT, duration_s=0.0, error=ErrorInfo("RUN-010", "died")
     )
 
 

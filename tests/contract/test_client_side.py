@@ -33,7 +33,7 @@ from atomiton_runtime.tray.state import TrayState
 from tests.contract import written
 from tests.doubles.runtime import FakeRuntime
 
-BY_TRAY, BY_CLI, CANCEL = written.requests()
+BY_TRAY, BY_CLI, RESUME, CANCEL = written.requests()
 ACCEPTED, CANCELLING, NO_FLOW, NO_RUN = written.responses()
 EVENTS = written.events()
 CANCELLED = written.events("events-of-a-cancelled-run")

@@ -12,7 +12,7 @@ from atomiton_runtime.run.events import FINAL_EVENTS
 from tests.contract import written
 from tests.doubles.addresses import Collected
 
-BY_TRAY, BY_CLI, CANCEL = written.requests()
+BY_TRAY, BY_CLI, RESUME, CANCEL = written.requests()
 ACCEPTED, CANCELLING, NO_FLOW, NO_RUN = map(written.shape, written.responses())
 
 

@@ -165,3 +165,15 @@ def test_a_journal_without_its_begin_is_no_document(events: list[RunEvent]) -> N
         document(events)
     assert folded(events) is None
     assert folded([succeeded("R1", 0), failed("R1", 1)]) is None
+
+
+@pytest.mark.parametrize(("error", "status"), [(None, "reused"), (ERROR, "failed")])
+def test_a_node_that_is_reused_names_the_run_it_comes_from(error: ErrorInfo | None, status: str) -> None:
+    """Its outputs are those of that run; in this one it has made no attempt."""
+    outputs = None if error else {"result": msgspec.Raw(b"1")}
+    reused = ev.NodeReused(seq=1, source=RunId("R0"), attempt=2, outputs=outputs, error=error, **NODE)
+    told = document([queued("R1"), reused]).nodes["read"]
+
+    assert (told.status, told.attempts, told.error) == (status, 0, error)
+    assert told.outputs == (None if error else {"result": 1})
+    assert msgspec.to_builtins(told)["reused_from"] == "R0"

@@ -32,13 +32,17 @@ FIELDS: dict[str, object] = {
     "plan": Plan(),
     "began_s": 0.0,
     "index": 0,
+    "source": RUN_ID,
 }
+OF_SUCCESS = {ev.NodeReused: {"error": None}}
+"""What an event says that leads where the table says: one that is reused with its failure is failed."""
 TO_NODE_STATUS: dict[NodeStatus, tuple[type[RunEvent], ...]] = {
     "pending": (),
     "running": (ev.NodeStarted,),
     "succeeded": (ev.NodeStarted, ev.NodeSucceeded),
     "failed": (ev.NodeStarted, ev.NodeFailed),
     "skipped": (ev.NodeSkipped,),
+    "reused": (ev.NodeReused,),
     "cancelled": (ev.NodeCancelled,),
 }
 TO_RUN_STATUS: dict[RunStatus, tuple[type[RunEvent], ...]] = {
@@ -57,7 +61,13 @@ def event(kind: type[RunEvent], state: RunState, **changes: object) -> RunEvent:
     begun = state.nodes[0].attempt if len(state.nodes) else 0
     if kind is ev.RunQueued:
         return msgspec.structs.replace(queued(state.flow), seq=state.next_seq)
-    given = {**FIELDS, "seq": state.next_seq, "attempt": begun + (kind is ev.NodeStarted), **changes}
+    given = {
+        **FIELDS,
+        **OF_SUCCESS.get(kind, {}),
+        "seq": state.next_seq,
+        "attempt": begun + (kind is ev.NodeStarted),
+        **changes,
+    }
     return kind(**{name: value for name, value in given.items() if name in kind.__struct_fields__})
 
 
