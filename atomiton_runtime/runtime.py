@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self, cast
 
+from filelock import FileLock
+
 from atomiton_runtime.actors.base import Rank
 from atomiton_runtime.actors.event_bus import Fact
 from atomiton_runtime.actors.messages import (
@@ -71,6 +73,7 @@ class Runtime:
         storage: `memory:`, `sqlite:///PATH` or `files:///PATH`; default: SQLite in the data folder.
         data: the data folder; default: `ATOMITON_DATA`, else the user's data folder.
         watch: whether saving a flow's file executes it.
+        warn: told while starting what its user must know although the start goes on; the bus carries it as well.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Runtime:
         *,
         data: str | Path | None = None,
         watch: bool = False,
+        warn: Callable[[ErrorInfo], object] | None = None,
     ) -> None:
         self.places: Places = find_places(os.environ, flows=flows, data=data)
         self.process = str(new_run_id())
@@ -97,6 +101,8 @@ class Runtime:
         self._meeting_place = self.places.data if storage is None else _folder_of(self._engine)
         self._door = self._new_door()
         self._watch = watch
+        self._is_own_store = storage is None
+        self._warn = warn
         self._stopped = False
         self._runs_ended = threading.Event()
 
@@ -110,12 +116,15 @@ class Runtime:
             RuntimeUnusable: an actor does not answer, or the data folder cannot be used.
         """
         try:
-            self._engine.open()
-            no_door = self._open_door()
+            warnings = [self._open_store(), self._open_door()]
+            self._engine.tell = self._say
             self._system.start()
-            if no_door is not None:
-                self._system.bus.publish(NoticeRaised(level="warning", error=no_door))
-            elif self._watch:
+            for warning in warnings:
+                if warning is not None:
+                    self._say(warning)
+                    if self._warn is not None:
+                        self._warn(warning)
+            if self._watch and warnings[1] is None:
                 self._resume_interrupted()
         except BaseException:
             self._stopped = True
@@ -159,6 +168,34 @@ class Runtime:
         if self._meeting_place is None:
             return None
         return ControlDoor(processes_folder(self._meeting_place), self.process, self.submit)
+
+    def _say(self, warning: ErrorInfo) -> None:
+        self._system.bus.publish(NoticeRaised(level="warning", error=warning))
+
+    def _open_store(self) -> ErrorInfo | None:
+        """Open the store; one of our own that is damaged is moved aside, and another made of what can be read."""
+        try:
+            self._engine.open()
+        except StorageError as error:
+            # What somebody gave us the address of is not ours to move.
+            if error.code != "STORE-005" or not self._is_own_store:
+                raise
+        else:
+            return None
+        with FileLock(self.places.data / "rebuild.lock", thread_local=False):
+            try:
+                self._engine.open()  # who was faster has done it
+            except StorageError as error:
+                if error.code != "STORE-005":
+                    raise
+                if others := live_processes(self.places.data):
+                    raise StorageError(
+                        error.code,
+                        error.message,
+                        hint=f"end the processes that use it first; there are {len(others)}",
+                    ) from error
+                return self._engine.rebuild()
+        return None
 
     def _open_door(self) -> ErrorInfo | None:
         """Open the door and tell the truth about runs whose process died; return why that cannot be done.

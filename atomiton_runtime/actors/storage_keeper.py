@@ -208,6 +208,8 @@ def recover(
         if is_alive(summary.process):
             continue
         journal = engine.journal(summary.run_id)
+        if not journal or is_final(journal[-1]):
+            continue  # a damaged list of runs; whoever reads the run meets that
         try:
             engine.append([ended(journal)])
         except StorageError as error:

@@ -80,9 +80,9 @@ def _tell(text: str) -> None:
         lead_nowhere(sys.stderr)
 
 
-def error_text(error: ErrorInfo) -> str:
-    """Return an error as lines: place, code and message first, then node and hint."""
-    lines = [_headline(error.where, error.code, error.message)]
+def error_text(error: ErrorInfo, word: str = "error") -> str:
+    """Return an error, or a warning, as lines: place, code and message first, then node and hint."""
+    lines = [_headline(error.where, error.code, error.message, word)]
     if error.node:
         lines.append(f"  {dim('node:')} {one_line(error.node)}")
     if error.hint:
@@ -101,9 +101,10 @@ def problem_text(problem: "Problem") -> str:
     return "\n".join(lines)
 
 
-def _headline(where: Where | None, code: str, message: str) -> str:
+def _headline(where: Where | None, code: str, message: str, word: str = "error") -> str:
     place = click.style(f"{_nearby(where.file)}:{where.line}:{where.column}: ", bold=True) if where else ""
-    return f"{place}{click.style(f'error[{code}]:', fg='red', bold=True)} {_indented(message)}"
+    head = click.style(f"{word}[{code}]:", fg="red" if word == "error" else "yellow", bold=True)
+    return f"{place}{head} {_indented(message)}"
 
 
 def _indented(text: str) -> str:

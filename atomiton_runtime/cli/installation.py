@@ -7,6 +7,7 @@ import click
 
 if TYPE_CHECKING:
     # Loading the runtime takes longer than showing a help text, so it is loaded by the commands that open it.
+    from atomiton_runtime.errors import ErrorInfo
     from atomiton_runtime.runtime import Runtime
     from atomiton_runtime.settings import Places
 
@@ -38,7 +39,14 @@ class Installation:
         from atomiton_runtime.runtime import Runtime
 
         places = self.places
-        return Runtime(places.flows, storage, data=places.data, watch=watch)
+        # Who watches is told by the bus.
+        return Runtime(places.flows, storage, data=places.data, watch=watch, warn=None if watch else _warn)
+
+
+def _warn(error: "ErrorInfo") -> None:
+    from atomiton_runtime.cli.failures import error_text
+
+    click.echo(error_text(error, "warning"), err=True)
 
 
 pass_installation = click.make_pass_decorator(Installation)

@@ -252,4 +252,7 @@ def decode_event(line: bytes) -> RunEvent:
     Raises:
         msgspec.DecodeError: it is not JSON, or not an event (also: of a newer version).
     """
-    return _DECODER.decode(line)
+    try:
+        return _DECODER.decode(line)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"it holds what is no UTF-8: {error}") from error

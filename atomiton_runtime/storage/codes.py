@@ -13,4 +13,6 @@ CODES: dict[str, str] = {
     "STORE-010": "The store is not open.",
     "STORE-011": "The store cannot be read.",
     "STORE-012": "An event holds something that cannot be written as JSON.",
+    "STORE-013": "A damaged store was moved aside, and a new one made with what could be read of it.",
+    "STORE-014": "The store was deleted while it was in use, and was written again.",
 }

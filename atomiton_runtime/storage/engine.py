@@ -1,14 +1,16 @@
 """States what a storage engine is: the contract that every engine and its one test suite share."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
+from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus
+from atomiton_runtime.storage.failures import damaged
 from atomiton_runtime.storage.large_values import LargeValues
 
 Durability: TypeAlias = Literal["none", "process", "power"]
@@ -23,6 +25,10 @@ class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     """Of its events and the large values they mention, as of the last change of its summary."""
 
 
+def _to_nobody(error: ErrorInfo) -> None:
+    del error
+
+
 class StorageEngine(abc.ABC):
     """Keeps journals. Used by one thread at a time; several processes may share a store on disk.
 
@@ -34,6 +40,8 @@ class StorageEngine(abc.ABC):
     """What `create_storage` would take to open the same store."""
     durability: Durability
     """What an appended event survives."""
+    tell: Callable[[ErrorInfo], object] = staticmethod(_to_nobody)
+    """Told, in the engine's thread, what it mended by itself while it was open."""
     large_values: LargeValues
     """Where values over 1 MiB live, as files named by their hash. Usable from every thread."""
 
@@ -85,6 +93,16 @@ class StorageEngine(abc.ABC):
     @abc.abstractmethod
     def stored_bytes(self) -> int:
         """Return the space that the whole store takes, in bytes."""
+
+    def rebuild(self) -> ErrorInfo:
+        """Move a damaged store aside and open a new one with what can be read of it; return what to tell the user.
+
+        To be called when `open` has raised STORE-005, by one process at a time, while no other uses the store.
+
+        Raises:
+            StorageError: this engine cannot (STORE-005), or the new store cannot be made.
+        """
+        raise damaged(self.url, "it cannot be rebuilt by itself")
 
     @abc.abstractmethod
     def close(self) -> None:

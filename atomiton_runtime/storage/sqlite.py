@@ -9,13 +9,14 @@ could then damage the whole file.
 
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from atomiton_runtime.errors import StorageError
+from atomiton_runtime.errors import ErrorInfo, StorageError
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus, decode_event
@@ -23,6 +24,7 @@ from atomiton_runtime.storage.additions import Addition, Tail, changed_summaries
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import damaged, not_open, reported
 from atomiton_runtime.storage.large_values import LargeValues
+from atomiton_runtime.storage.salvage import is_sound, is_whole, readable_journals, set_aside
 from atomiton_runtime.storage.sqlite_errors import explained
 from atomiton_runtime.storage.sqlite_schema import check_file, prepare
 
@@ -63,6 +65,10 @@ class SqliteEngine(StorageEngine):
         self._connection: sqlite3.Connection | None = None
         self._tails: dict[RunId, Tail] = {}
         self._data_version = -1
+        self._file: tuple[int, int] | None = None
+        """What identifies the file that is open; None: nothing does."""
+        self._suspicion = self._path.with_name(f"{self._path.name}.suspect")
+        """Is there from the moment when damage is met to the next opening."""
 
     def open(self) -> None:
         """Open the file, create its tables where it is new, and remove large values nobody mentions."""
@@ -75,6 +81,8 @@ class SqliteEngine(StorageEngine):
                 self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
             )
             prepare(connection, self._path, self.durability)
+            self._look_again(connection)
+            self._file = _identity(self._path)
         except (sqlite3.Error, StorageError, OSError) as exc:
             if connection is not None:
                 connection.close()
@@ -82,8 +90,41 @@ class SqliteEngine(StorageEngine):
         self._connection = connection
         self._sweep()
 
+    def rebuild(self) -> ErrorInfo:
+        """Move the damaged file aside and save the journals that can be read of it."""
+        with reported("STORE-001", "move the damaged store", self._path):
+            copy = set_aside(self._path, datetime.now(UTC))
+            self._suspicion.unlink(missing_ok=True)
+        self.open()
+        saved = 0
+        for journal in readable_journals(copy):
+            self.append(journal)
+            saved += 1
+        return ErrorInfo(
+            "STORE-013",
+            f"the store of runs was damaged; a new one has been made with what could be read of it: {saved} runs",
+            hint=f"the damaged one is {copy}; delete it when you do not want to look into it",
+        )
+
+    def _look_again(self, connection: sqlite3.Connection) -> None:
+        """Read all of a store in which damage was met before, for opening it alone does not show it."""
+        if not self._suspicion.exists():
+            return
+        if not is_sound(connection):
+            raise damaged(self._path, "what it holds cannot be read")
+        self._suspicion.unlink(missing_ok=True)
+
+    def _note(self, error: StorageError) -> StorageError:
+        """Remember that damage was met, for whoever opens the store next; return the error."""
+        if error.code == "STORE-005":
+            with suppress(OSError):
+                self._suspicion.touch()
+        return error
+
     def append(self, events: Sequence[RunEvent]) -> None:
         """Add events of any number of runs in one transaction."""
+        if _identity(self._path) != self._file:
+            self._write_again()
         with self._transaction() as connection:
             self._forget_what_others_changed(connection)
             additions = plan_additions(events, self._tail, self._stored_line)
@@ -101,11 +142,13 @@ class SqliteEngine(StorageEngine):
         """Return all events of a run in the order of `seq`."""
         rows = self._rows("SELECT body FROM events WHERE run_id = ? ORDER BY seq", (run_id,))
         try:
-            return tuple(decode_event(body) for (body,) in rows)
+            journal = tuple(decode_event(body) for (body,) in rows)
         except msgspec.DecodeError as exc:
-            raise damaged(
-                self._path, f"the journal of the run {run_id} cannot be understood ({exc})"
-            ) from exc
+            unreadable = damaged(self._path, f"the journal of the run {run_id} cannot be understood ({exc})")
+            raise self._note(unreadable) from exc
+        if not is_whole(run_id, journal, self.summary(run_id)):
+            raise self._note(damaged(self._path, f"the journal of the run {run_id} is not whole"))
+        return journal
 
     def summaries(
         self,
@@ -177,6 +220,30 @@ class SqliteEngine(StorageEngine):
             connection.close()
         self.large_values.close()
 
+    def _write_again(self) -> None:
+        """Put what the open, deleted file holds into the one that is there now, or into a new one."""
+        old = self._opened()
+        self._connection = None
+        try:
+            self.open()
+            with self._transaction() as connection:
+                for table in _TABLES:
+                    rows = old.execute(f"SELECT * FROM {table}")
+                    places = ", ".join("?" * len(rows.description))
+                    connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", rows)
+        except (sqlite3.Error, StorageError) as exc:
+            self.close()
+            self._connection = old
+            raise explained(exc, "STORE-002", "write", self._path) from exc
+        old.close()
+        self.tell(
+            ErrorInfo(
+                "STORE-014",
+                f"the store {self._path} was deleted or replaced while it was in use; it has been written again",
+                hint="large values that lay beside it are lost if they were deleted with it",
+            )
+        )
+
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             raise not_open(self.url)
@@ -194,19 +261,21 @@ class SqliteEngine(StorageEngine):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except sqlite3.Error as exc:
-            raise explained(exc, "STORE-002", "write", self._path) from exc
+            raise self._note(explained(exc, "STORE-002", "write", self._path)) from exc
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
             return self._opened().execute(statement, values).fetchall()
         except sqlite3.Error as exc:
-            raise explained(exc, "STORE-011", "read", self._path) from exc
+            raise self._note(explained(exc, "STORE-011", "read", self._path)) from exc
 
     def _summary_of(self, body: bytes) -> RunSummary:
         try:
             return _SUMMARY.decode(body)
-        except msgspec.DecodeError as exc:
-            raise damaged(self._path, f"the summary of a run cannot be understood ({exc})") from exc
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise self._note(
+                damaged(self._path, f"the summary of a run cannot be understood ({exc})")
+            ) from exc
 
     def _forget_what_others_changed(self, connection: sqlite3.Connection) -> None:
         # The number changes with every commit of another connection: the remembered tails may then be old.
@@ -237,6 +306,14 @@ class SqliteEngine(StorageEngine):
     def _sweep(self) -> None:
         if self.large_values.stored_bytes():
             self.large_values.sweep({name for (name,) in self._rows("SELECT DISTINCT name FROM files")})
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _insert(connection: sqlite3.Connection, additions: Mapping[RunId, Addition]) -> None:

@@ -15,6 +15,7 @@ _ERRNO = {
     sqlite3.SQLITE_PERM: errno.EACCES,
     sqlite3.SQLITE_NOMEM: errno.ENOMEM,
 }
+# A table of ours that is not there counts as damage as well; that has no code of its own.
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -34,7 +35,7 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
         return disk_error(code, verb, path, error.errno)
     # The lowest byte is the kind of the error, what is above it the detail (https://sqlite.org/rescode.html).
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if kind in _DAMAGED:
+    if kind in _DAMAGED or (kind == sqlite3.SQLITE_ERROR and "no such" in str(error)):
         return damaged(path, str(error))
     if kind in _BUSY:
         return StorageError(
