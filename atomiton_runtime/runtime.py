@@ -32,6 +32,7 @@ from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.flow.variables import VariablesInvalid, check_variables
 from atomiton_runtime.ids import FlowId, RunId, new_run_id
+from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.requests import (
     CancelAccepted,
@@ -102,6 +103,7 @@ class Runtime:
         self._door = self._new_door()
         self._watch = watch
         self._is_own_store = storage is None
+        self._let_in: Callable[[], None] | None = None
         self._warn = warn
         self._stopped = False
         self._runs_ended = threading.Event()
@@ -116,6 +118,8 @@ class Runtime:
             RuntimeUnusable: an actor does not answer, or the data folder cannot be used.
         """
         try:
+            if self._is_own_store:
+                self._let_in = keep_out(self.places.data, self.places.flows)
             warnings = [self._open_store(), self._open_door()]
             self._engine.tell = self._say
             self._system.start()
@@ -153,6 +157,8 @@ class Runtime:
 
     def _release(self, timeout_s: float) -> list[str]:
         busy = self._system.stop(timeout_s)
+        if self._let_in is not None:
+            self._let_in()
         if self._door is not None:
             self._door.stop()
         self._engine.close()

@@ -2,6 +2,7 @@
 
 CODES: dict[str, str] = {
     "FLOW-404": "there is no such flow",
+    "TRUST-001": "others can write a flow's file, a node type's file or their folder, and so run programs as you",
     "WATCH-001": "a flow file cannot be read",
     "WATCH-002": "a flow file is no regular file",
     "WATCH-003": "a flow file is a link that leads nowhere",

@@ -122,21 +122,6 @@ def folder_identity(folder: Path) -> Identity | None:
     return Identity(status.st_dev, status.st_ino)
 
 
-def writable_by_others(folder: Path) -> bool:
-    """Return whether other people may put flows into `folder`, which then run with this user's rights.
-
-    A group counts only if it is not the user's own: many systems give everyone a group, and write access to it.
-    """
-    if os.name == "nt":
-        return False
-    try:
-        status = folder.stat()
-    except OSError:
-        return False
-    foreign_group = status.st_mode & stat.S_IWGRP and status.st_gid != os.getegid()
-    return bool(status.st_mode & stat.S_IWOTH or foreign_group)
-
-
 def file_signature(path: str) -> Signature | None:
     """Return the signature of the file that `path` leads to; None if it leads nowhere."""
     try:

@@ -37,7 +37,15 @@ from atomiton_runtime.actors.messages import (
     ShelfMessage,
     TypesChanged,
 )
-from atomiton_runtime.actors.shelved import Loaded, Shelved, entry, settle, with_content, without_content
+from atomiton_runtime.actors.shelved import (
+    Loaded,
+    Shelved,
+    entry,
+    settle,
+    unreadable_problem,
+    with_content,
+    without_content,
+)
 from atomiton_runtime.actors.subflows import linked
 from atomiton_runtime.actors.types_beside import ChangingCatalogue, type_notices
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
@@ -47,6 +55,8 @@ from atomiton_runtime.flow.lookup import did_you_mean
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.problems import FlowInvalid, Problem
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice
+from atomiton_runtime.trust import CODE as TRUST_CODE
+from atomiton_runtime.trust import distrust
 
 log = logging.getLogger(__name__)
 
@@ -219,11 +229,18 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         if shelved.hash == content.hash and not self._is_outdated(shelved):
             return msgspec.structs.replace(shelved, signature=content.signature)
         types = self._catalogue.generation
+        refusal = distrust(Path(shelved.path))
+        if refusal is not None:
+            problems = (unreadable_problem(shelved.path, refusal),)
+            return with_content(shelved, problems, content.hash, content.signature, types=types)
         loaded = self._load(content.data, shelved.path)
         return with_content(shelved, loaded, content.hash, content.signature, types=types)
 
     def _is_outdated(self, shelved: Shelved) -> bool:
-        """Return whether node types that the flow uses, or lacks, may have changed since it was loaded."""
+        """Return whether who can write the file, or node types that it uses or lacks, may have changed since then."""
+        refused = any(problem.code == TRUST_CODE for problem in shelved.problems)
+        if refused != (distrust(Path(shelved.path)) is not None):
+            return True
         if shelved.types == self._catalogue.generation:
             return False
         flow = shelved.flow

@@ -17,7 +17,6 @@ from atomiton_runtime.actors.flow_files import (
     folder_identity,
     list_flow_files,
     look_at,
-    writable_by_others,
 )
 from atomiton_runtime.actors.messages import (
     Hint,
@@ -41,6 +40,7 @@ from atomiton_runtime.actors.settling import (
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.nodes.registry import FOLDER_NAME as TYPES_FOLDER
 from atomiton_runtime.run.notices import NoticeRaised
+from atomiton_runtime.trust import distrust
 
 if TYPE_CHECKING:
     from atomiton_runtime.actors.observing import FolderObserver
@@ -304,11 +304,12 @@ class FlowWatcher(GuardedActor[WatcherMessage]):
             message=f"{self._folder} holds {FILES_LIMIT + listing.left_out} flow files",
             hint=f"the first {FILES_LIMIT} by name are taken; move the others elsewhere",
         )
+        refusal = distrust(self._folder / "*.toml")
         self._condition(
             "WATCH-008",
-            present=writable_by_others(self._folder),
-            message=f"others may write into the flows folder {self._folder}",
-            hint=f"flows run with your rights: chmod go-w {self._folder}",
+            present=refusal is not None,
+            message=f"the flows of {self._folder} are not executed: others may write into it",
+            hint=refusal.hint if refusal else None,
         )
         self._condition(
             "WATCH-010",

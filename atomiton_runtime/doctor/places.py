@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from atomiton_runtime.actors.flow_files import writable_by_others
 from atomiton_runtime.doctor.finding import Finding, Level
 from atomiton_runtime.settings import Places
+from atomiton_runtime.trust import distrust
 
 _FULL_BYTES = 100 * 1024 * 1024
 _LITTLE_BYTES = 1024 * 1024 * 1024
@@ -18,14 +18,10 @@ _LITTLE_BYTES = 1024 * 1024 * 1024
 def folders(places: Places) -> Iterator[Finding]:
     """Yield what is true of the flows folder, the data folder and the disk of the latter."""
     yield _flows_folder(places.flows)
-    if writable_by_others(places.flows):
-        yield Finding(
-            area="places",
-            subject="flows folder",
-            level="warning",
-            message="others may write into it, and flows run with your rights",
-            hint=f"chmod go-w {places.flows}",
-        )
+    refusal = distrust(places.flows / "*.toml")
+    if refusal is not None:
+        message = "others may write into it, so no flow of it is executed"
+        yield _folder("flows folder", "problem", message, refusal.hint)
     yield _data_folder(places.data)
     yield _room(places.data)
     yield from _faults(places.data / "logs" / "faults.log")

@@ -34,6 +34,7 @@ CODES: dict[str, str] = {
     "FILE-012": "A folder cannot be copied or moved into itself, or a file onto itself.",
     "FILE-013": "A file is too large to be read whole.",
     "FILE-014": "A folder is not empty.",
+    "FILE-015": "A path leads into the folder where the runtime keeps its own data.",
     "FILE-099": "The system refused an operation on a file.",
     "CALL-001": "A flow is called with a variable that it does not have, or a value that it does not take.",
     "LOOP-001": "What a loop should repeat over is no list.",

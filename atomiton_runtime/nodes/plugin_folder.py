@@ -10,6 +10,7 @@ from atomiton_runtime.flow.problems import Problem
 from atomiton_runtime.nodes.catalogued import CataloguedType
 from atomiton_runtime.nodes.plugin_faults import PluginBroken, SourcePlaces, file_problems, short_path
 from atomiton_runtime.nodes.plugins import FileState, load_file, plugin_files, read_plugin
+from atomiton_runtime.trust import distrust
 
 
 def problems_of_file(path: Path) -> tuple[Problem, ...]:
@@ -20,6 +21,18 @@ def problems_of_file(path: Path) -> tuple[Problem, ...]:
 def _read(path: Path, loaded: dict[Path, CataloguedType]) -> tuple[Problem, ...]:
     """Add the file's type to `loaded`, or return why that cannot be done."""
     source = b""
+    refusal = distrust(path)
+    if refusal is not None:
+        return (
+            Problem(
+                code=refusal.code,
+                message=refusal.message,
+                file=str(path),
+                line=1,
+                column=1,
+                hint=refusal.hint,
+            ),
+        )
     try:
         source = read_plugin(path)
         loaded[path] = CataloguedType(load_file(path, source), str(path))

@@ -85,7 +85,7 @@ def _run_ids(connection: sqlite3.Connection) -> list[RunId]:
         try:
             for (run_id,) in connection.execute(statement):
                 found.add(RunId(str(run_id)))  # a flipped bit may have changed its type as well
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             continue  # what came before the damage is kept
     return sorted(found)
 
@@ -101,6 +101,6 @@ def _journal(connection: sqlite3.Connection, run_id: RunId) -> tuple[RunEvent, .
             if seq != len(journal) or event.seq != seq or event.run_id != run_id or not first:
                 break
             journal.append(event)
-    except (sqlite3.Error, msgspec.DecodeError, TypeError):
+    except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError, TypeError):
         pass  # what comes after the damage would leave a gap
     return tuple(journal)

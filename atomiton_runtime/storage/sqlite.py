@@ -83,7 +83,7 @@ class SqliteEngine(StorageEngine):
             prepare(connection, self._path, self.durability)
             self._look_again(connection)
             self._file = _identity(self._path)
-        except (sqlite3.Error, StorageError, OSError) as exc:
+        except (sqlite3.Error, UnicodeDecodeError, StorageError, OSError) as exc:
             if connection is not None:
                 connection.close()
             raise explained(exc, "STORE-001", "open", self._path) from exc
@@ -260,13 +260,13 @@ class SqliteEngine(StorageEngine):
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, UnicodeDecodeError) as exc:
             raise self._note(explained(exc, "STORE-002", "write", self._path)) from exc
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
             return self._opened().execute(statement, values).fetchall()
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, UnicodeDecodeError) as exc:
             raise self._note(explained(exc, "STORE-011", "read", self._path)) from exc
 
     def _summary_of(self, body: bytes) -> RunSummary:

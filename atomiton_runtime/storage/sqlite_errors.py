@@ -33,6 +33,8 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
         return error
     if isinstance(error, OSError):
         return disk_error(code, verb, path, error.errno)
+    if isinstance(error, UnicodeDecodeError):
+        return damaged(path, f"it holds what is no text: {error}")  # in a name of a table, say
     # The lowest byte is the kind of the error, what is above it the detail (https://sqlite.org/rescode.html).
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if kind in _DAMAGED or (kind == sqlite3.SQLITE_ERROR and "no such" in str(error)):

@@ -127,11 +127,11 @@ def test_folders_without_a_right_are_problems(places: Places) -> None:
         places.data.chmod(0o700)
 
 
-def test_a_flows_folder_open_to_others_is_a_warning(places: Places) -> None:
+def test_a_flows_folder_open_to_others_is_a_problem(places: Places) -> None:
     """Others who may write flows run programs with this user's rights."""
     places.flows.chmod(0o777)
 
-    assert levels(places, "flows folder") == ["warning"]
+    assert levels(places, "flows folder") == ["problem"]
 
 
 @pytest.mark.parametrize(
