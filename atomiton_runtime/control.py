@@ -12,6 +12,7 @@ import contextlib
 import os
 import selectors
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -164,6 +165,8 @@ class ControlDoor:
     def _converse(self, client: socket.socket) -> None:
         try:
             with contextlib.suppress(OSError):
+                if not _is_ours(client):
+                    return
                 token, _, message = _receive_line(client, time.monotonic() + _PATIENCE_S).partition(b" ")
                 if compare_digest(token, self._token.encode()):
                     answer = msgspec.json.encode(self._answer(message)) + b"\n"
@@ -212,6 +215,12 @@ def request(data: Path, process: str, request: Request, *, timeout_s: float = _P
         ) from exc
 
 
+def is_live(data: Path, process: str) -> bool:
+    """Return whether the process of this name lives now."""
+    folder = processes_folder(data)
+    return (folder / f"{process}.lock").exists() and not _bury(folder, process)
+
+
 def live_processes(data: Path) -> set[str]:
     """Return the names of the processes that live now, and remove what dead ones left behind."""
     folder = processes_folder(data)
@@ -240,6 +249,15 @@ def _remove_files(folder: Path, process: str) -> None:
     for kind in ("door", "sock", "lock"):
         with contextlib.suppress(OSError):
             (folder / f"{process}.{kind}").unlink(missing_ok=True)
+
+
+def _is_ours(client: socket.socket) -> bool:
+    """Return whether a process of the same user knocks, or of root; where that cannot be asked, the token decides."""
+    if not hasattr(socket, "SO_PEERCRED") or client.family != getattr(socket, "AF_UNIX", None):
+        return True
+    credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", credentials)
+    return user in (0, os.geteuid())
 
 
 def _write_private(path: Path, content: bytes) -> None:

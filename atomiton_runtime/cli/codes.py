@@ -18,4 +18,5 @@ CODES: dict[str, str] = {
     "CLI-022": "a request between two processes failed inside the runtime",
     "CLI-023": "this process cannot be reached by other processes",
     "CLI-099": "a fault of atomiton itself",
+    "CLI-024": "a run was left to the process that executes it, which is cancelling it",
 }

@@ -28,7 +28,8 @@ _OF_THE_RUNTIME = ("RUN-011", "RUN-012")
 _TICK_S = 0.1
 _RESULT_TIMEOUT_S = 10.0
 _HURRIED_STOP_S = 1.0
-_PATIENT_SIGNALS = 2
+PATIENT_SIGNALS = 2
+"""The first cancels a run, the second its clean-up as well; with one more, this process leaves."""
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -75,7 +76,7 @@ def execute(runtime: Runtime, request: RunFlow | ResumeRun, display: Display) ->
                     continue
                 if isinstance(item, signal.Signals):
                     signals.append(item)
-                    if len(signals) > _PATIENT_SIGNALS:
+                    if len(signals) > PATIENT_SIGNALS:
                         _leave(runtime, display, signals[0])
                     display.cancelling(len(signals))
                     run.cancel()

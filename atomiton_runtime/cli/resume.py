@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import click
 
-from atomiton_runtime.cli.following import execute
 from atomiton_runtime.cli.installation import Installation, pass_installation
-from atomiton_runtime.cli.run import display_of, show_end
+from atomiton_runtime.cli.run import display_of, execute_or_hand_over, show_end
 from atomiton_runtime.requests import ResumeRun
 from atomiton_runtime.run.events import RunQueued
 
@@ -37,6 +36,6 @@ def command(
         flow = runtime.flow(first.flow_path)
         display = display_of(flow, as_json=as_json)
         request = ResumeRun(run_id=run_id, rerun=tuple(rerun), skip=tuple(skip))
-        document, code = execute(runtime, request, display)
+        document, code = execute_or_hand_over(runtime, request, flow, display)
         show_end(document, flow, display, as_json=as_json)
     return code

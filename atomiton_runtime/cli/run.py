@@ -5,15 +5,18 @@ import sys
 from collections.abc import Sequence
 
 import click
+import msgspec
 
 from atomiton_runtime.cli import flags
 from atomiton_runtime.cli.failures import error_text
 from atomiton_runtime.cli.following import Display, execute
+from atomiton_runtime.cli.handing_over import execute_there
 from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.progress import LiveProgress, Silence
 from atomiton_runtime.cli.results import print_json, print_results
 from atomiton_runtime.flow.model import Flow
-from atomiton_runtime.requests import RunFlow
+from atomiton_runtime.ownership import owner_of
+from atomiton_runtime.requests import ResumeRun, RunFlow
 from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.runtime import Runtime
 
@@ -93,9 +96,24 @@ def command(
     loaded: Flow = ctx.meta[_FLOW]
     variables = flags.given_values(ctx, loaded.variables, var)
     display = display_of(loaded, as_json=as_json)
-    document, code = execute(runtime, RunFlow(flow=flow, variables=variables, trigger="cli"), display)
+    document, code = execute_or_hand_over(
+        runtime, RunFlow(flow=flow, variables=variables, trigger="cli"), loaded, display
+    )
     show_end(document, loaded, display, as_json=as_json)
     return code
+
+
+def execute_or_hand_over(
+    runtime: Runtime, request: RunFlow | ResumeRun, flow: Flow, display: Display
+) -> tuple[RunDocument, int]:
+    """Let the owner of the data folder execute a run, if there is one; else execute it here."""
+    owner = owner_of(runtime.places.data)
+    if owner is None:
+        return execute(runtime, request, display)
+    if isinstance(request, RunFlow):
+        # What was written here may mean another file in the folders of the other process.
+        request = msgspec.structs.replace(request, flow=flow.path)
+    return execute_there(runtime, owner, request, display)
 
 
 def show_end(document: RunDocument, flow: Flow, display: Display, *, as_json: bool) -> None:

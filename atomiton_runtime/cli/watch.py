@@ -1,5 +1,6 @@
 """Is `atomiton watch`: runs flows when their files are saved, in the foreground."""
 
+import os
 import queue
 import signal
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.journal import notice_lines, run_line
 from atomiton_runtime.cli.wording import counted, dim
 from atomiton_runtime.ids import RunId
+from atomiton_runtime.ownership import Owner, Ownership, announce
 from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent, RunQueued
 from atomiton_runtime.run.notices import Notice
 from atomiton_runtime.runtime import Runtime
@@ -24,16 +26,31 @@ _LOOK_S = 0.5
 def command(installation: Installation) -> int:
     """Run the flows of the flows folder when their files are saved, until Ctrl-C or SIGTERM.
 
-    What happens goes to stdout, a line each. SIGTERM is the normal end and exits 0; Ctrl-C exits 130.
+    What happens goes to stdout, a line each. SIGTERM is the normal end and exits 0; Ctrl-C exits 130. Where the tray
+    or another watch does the same for this data folder already, that is said, and the command ends with 0.
     """
-    happened: queue.SimpleQueue[RunEvent | Notice | signal.Signals] = queue.SimpleQueue()
     runtime = installation.runtime(watch=True)
+    ownership = Ownership(runtime.places.data)
+    try:
+        other = ownership.take()
+        if other is not None:
+            place = runtime.places.data
+            click.echo(f"{other.words} (process {other.pid}) already does this for {place}", err=True)
+            return 0
+        return _watch(runtime)
+    finally:
+        ownership.release()
+
+
+def _watch(runtime: Runtime) -> int:
+    happened: queue.SimpleQueue[RunEvent | Notice | signal.Signals] = queue.SimpleQueue()
     unsubscribe = None
     with signals_into(happened):
         try:
             # Before the start, so that no flow is loaded before anybody listens.
             unsubscribe = runtime.subscribe(happened.put)
             runtime.start()
+            announce(runtime.places.data, Owner(process=runtime.process, kind="watch", pid=os.getpid()))
             _greet(runtime)
             number = _tell(happened)
         finally:

@@ -7,9 +7,9 @@ from atomiton_runtime.doctor.finding import Finding, refused
 from atomiton_runtime.doctor.places import size_words
 from atomiton_runtime.doctor.processes import Processes, is_held, processes_of
 from atomiton_runtime.errors import StorageError
+from atomiton_runtime.ownership import LOCK_FILE, owner_of
 from atomiton_runtime.settings import Places
 from atomiton_runtime.storage.inspection import StoreReport, inspect_sqlite
-from atomiton_runtime.tray.app import LOCK_FILE
 
 
 def store(places: Places) -> Iterator[Finding]:
@@ -24,7 +24,9 @@ def store(places: Places) -> Iterator[Finding]:
         yield _content(path, report)
     yield _users(processes)
     if is_held(places.data / LOCK_FILE):
-        yield Finding(area="store", subject="tray", message="runs for this data folder")
+        owner = owner_of(places.data)
+        who = f"{owner.words}, process {owner.pid}" if owner else "a process that starts or ends just now"
+        yield Finding(area="store", subject="owner", message=f"{who}: it runs flows when they are saved")
 
 
 def _content(path: Path, report: StoreReport | None) -> Finding:

@@ -15,7 +15,6 @@ _ERRNO = {
     sqlite3.SQLITE_PERM: errno.EACCES,
     sqlite3.SQLITE_NOMEM: errno.ENOMEM,
 }
-# A table of ours that is not there counts as damage as well; that has no code of its own.
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -37,7 +36,8 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
         return damaged(path, f"it holds what is no text: {error}")  # in a name of a table, say
     # The lowest byte is the kind of the error, what is above it the detail (https://sqlite.org/rescode.html).
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if kind in _DAMAGED or (kind == sqlite3.SQLITE_ERROR and "no such" in str(error)):
+    # A table that is not there, or a text that is none, is damage as well; SQLite has no code for it.
+    if kind in _DAMAGED or (kind in (0, sqlite3.SQLITE_ERROR) and _is_foreign(str(error))):
         return damaged(path, str(error))
     if kind in _BUSY:
         return StorageError(
@@ -53,6 +53,10 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
     if kind in _ERRNO:
         return disk_error(code, verb, path, _ERRNO[kind])
     return StorageError(code, f"cannot {verb} {path}: {error}", hint="see whether its disk is in order")
+
+
+def _is_foreign(words: str) -> bool:
+    return "no such" in words or "Could not decode" in words
 
 
 def _is_full(path: Path) -> bool:

@@ -7,19 +7,15 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from atomiton_runtime import control
 from atomiton_runtime.clock import Clock, SystemClock
-from atomiton_runtime.errors import RuntimeUnusable
+from atomiton_runtime.ownership import Owner, Ownership
 from atomiton_runtime.requests import Refused, RunFlow
 from atomiton_runtime.tray import wording
 from atomiton_runtime.tray.autostart import APP_NAME
-from atomiton_runtime.tray.client import PROCESS_FILE, Tray
+from atomiton_runtime.tray.client import Tray
 from atomiton_runtime.tray.port import TrayRuntime
 from atomiton_runtime.tray.surface import Surface, Wiring, create_surface
-
-LOCK_FILE = "tray.lock"
 
 
 def run_tray(
@@ -50,57 +46,30 @@ def run_tray(
     """
     tell = say or _say
     with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(_only_one(runtime.places.data))
-        except Timeout:
-            tell(f"{APP_NAME} already runs in the tray for {runtime.places.data} (TRAY-010)")
-            return _hand_over(runtime.places.data, run, tell) if run else 0
+        ownership = Ownership(runtime.places.data)
+        stack.callback(ownership.release)
+        other = ownership.take()
+        if other is not None:
+            tell(
+                f"{APP_NAME} already runs for {runtime.places.data}: {other.words}, process {other.pid} (TRAY-010)"
+            )
+            return _hand_over(runtime.places.data, other, run, tell) if run else 0
         tray = Tray(runtime, autostart_command, clock or SystemClock(), tell, surface)
         with _ended_by_signals(tray.stop):
             tray.run(run)
     return 0
 
 
-def _hand_over(data: Path, flow: str, tell: Callable[[str], object]) -> int:
-    """Ask the tray that runs for `data` to execute `flow`; return the exit code."""
+def _hand_over(data: Path, owner: Owner, flow: str, tell: Callable[[str], object]) -> int:
+    """Ask the owner of `data` to execute `flow`; return the exit code."""
     # A relative path means another file in the other process's folder.
     request = RunFlow(flow=str(Path(flow).absolute()) if Path(flow).is_file() else flow, trigger="tray")
-    try:
-        process = (data / PROCESS_FILE).read_text(encoding="utf-8")
-    except OSError as exc:
-        raise RuntimeUnusable("CLI-020", f"the running tray cannot be reached: {exc}") from exc
-    match control.request(data, process, request):
+    match control.request(data, owner.process, request):
         case Refused(errors=errors):
             tell("\n".join(wording.error_text(error) for error in errors))
             return 2
         case _:
             return 0
-
-
-@contextlib.contextmanager
-def _only_one(data: Path) -> Generator[None]:
-    """Hold the lock of the one tray that a data folder may have; the system frees it however the process ends.
-
-    Raises:
-        Timeout: another process holds it.
-        RuntimeUnusable: the folder cannot be used (TRAY-012).
-    """
-    lock = FileLock(data / LOCK_FILE, thread_local=False)
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except OSError as exc:
-        if isinstance(exc, Timeout):
-            raise
-        raise RuntimeUnusable(
-            "TRAY-012",
-            f"the data folder {data} cannot be used: {exc.strerror or exc}",
-            hint="give yourself the right to write there, or choose another place with --data",
-        ) from exc
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager

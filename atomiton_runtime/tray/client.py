@@ -1,6 +1,7 @@
 """Is the tray of one runtime: a worker that follows it, the menu it shows, and what clicks do."""
 
 import contextlib
+import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ import msgspec
 from atomiton_runtime.clock import Clock
 from atomiton_runtime.errors import AtomitonError
 from atomiton_runtime.ids import FlowId
+from atomiton_runtime.ownership import Owner
+from atomiton_runtime.ownership import announce as announce_owner
 from atomiton_runtime.requests import CancelRun, Refused, Request, RunFlow
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice, NoticeRaised
@@ -25,8 +28,6 @@ from atomiton_runtime.tray.port import FlowFile, TrayRuntime
 from atomiton_runtime.tray.state import ListedFlow, TrayState
 from atomiton_runtime.tray.surface import Surface, Wiring
 
-PROCESS_FILE = "tray.process"
-"""Holds the name of the tray's process, for a second tray that has something to hand over."""
 _HISTORY_OF_FLOWS = 400
 """At the start the latest result is looked up for this many flows: one short read each."""
 _RECENT_RUNS = 50
@@ -96,7 +97,10 @@ class Tray:
         unsubscribe = self._runtime.subscribe(self._inbox.put, kinds=tray_state.KINDS)
         try:
             self._runtime.start()
-            (self._runtime.places.data / PROCESS_FILE).write_text(self._runtime.process, encoding="utf-8")
+            announce_owner(
+                self._runtime.places.data,
+                Owner(process=self._runtime.process, kind="tray", pid=os.getpid()),
+            )
             worker.start()
             self._surface.run()
         finally:

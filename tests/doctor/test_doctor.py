@@ -239,11 +239,12 @@ def test_locks_tell_who_lives(places: Places) -> None:
     assert processes_of(places.data / "nowhere").live == ()
 
 
-def test_a_tray_that_runs_is_said(places: Places) -> None:
-    """The lock of the tray says that there is one."""
+def test_an_owner_that_runs_is_said(places: Places) -> None:
+    """The lock says that there is one; who it is, once it has said so."""
     places.data.mkdir()
-    with FileLock(places.data / "tray.lock"):
-        assert "runs for this data folder" in {each.message for each in examine(lambda: places)}
+    with FileLock(places.data / "owner.lock"):
+        said = [each.message for each in examine(lambda: places) if each.subject == "owner"]
+    assert said == ["a process that starts or ends just now: it runs flows when they are saved"]
 
 
 @pytest.mark.parametrize(("shell", "level"), [("", "ok"), ("/bin/sh", "ok"), ("/no/such/shell", "warning")])

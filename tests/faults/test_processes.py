@@ -196,7 +196,7 @@ def test_cancel_from_another_process(desk: Desk) -> None:
 def test_a_tray_beside_a_tray_a_watch_and_a_run(desk: Desk) -> None:
     """One tray for a data folder; a second hands its flow over; watch, run and cancel work beside it."""
     with PrivateBus() as bus, desk.start("tray", DBUS_SESSION_BUS_ADDRESS=bus.address) as tray:
-        wait_for_file(desk.folder / "data" / "tray.process")
+        wait_for_file(desk.folder / "data" / "owner.process")
         with desk.start("tray", "--run", "stubborn") as second:
             _, said = second.communicate(timeout=DEADLINE_S)
         desk.await_begun()
@@ -225,26 +225,26 @@ def test_a_tray_without_a_bus_waits_for_one(desk: Desk, address: str) -> None:
     assert "Traceback" not in said
 
 
-def test_two_watches_and_their_folder(desk: Desk) -> None:
-    """Two watches of a folder each run a save; a folder that vanishes and comes back is watched again."""
-    with desk.start("watch") as one, desk.start("watch") as two:
-        for watch in (one, two):
-            assert watch.stdout is not None
-            assert watch.stdout.readline().startswith("watching")
+def test_a_watch_beside_a_watch_and_its_folder(desk: Desk) -> None:
+    """A save runs once, for the second watch says who watches and ends; a folder that comes back is watched again."""
+    with desk.start("watch") as one:
+        assert one.stdout is not None
+        assert one.stdout.readline().startswith("watching")
+        wait_for_file(desk.folder / "data" / "owner.process")
+        with desk.start("watch") as two:
+            _, said = two.communicate(timeout=DEADLINE_S)
+        assert (two.returncode, f"process {one.pid}" in said) == (0, True)
         desk.save("hello", HELLO.replace("1", "2"))
-        for watch in (one, two):
-            assert watch.stdout is not None
-            read_until(watch, "hello succeeded")
+        read_until(one, "hello succeeded")
         aside = desk.folder / "aside"
         desk.flows.rename(aside)
         read_until(one, "WATCH-")
         aside.rename(desk.flows)
         desk.save("hello", HELLO.replace("1", "3"))
         read_until(one, "hello succeeded")
-        for watch in (one, two):
-            watch.send_signal(signal.SIGINT)
-            _, said = watch.communicate(timeout=DEADLINE_S)
-            assert (watch.returncode, said) == (130, "")
+        one.send_signal(signal.SIGINT)
+        _, said = one.communicate(timeout=DEADLINE_S)
+        assert (one.returncode, said) == (130, "")
     assert {run["status"] for run in desk.runs()} == {"succeeded"}
 
 
