@@ -19,11 +19,13 @@ from atomiton_runtime.actors.messages import (
     NodeAnswered,
     NodeSpoke,
     Order,
+    Raise,
     StartRun,
     StoreFailed,
     TimeIsUp,
 )
-from atomiton_runtime.actors.queueing import Waiting, verdict
+from atomiton_runtime.actors.queueing import BY_PEOPLE, Waiting, verdict
+from atomiton_runtime.actors.runaway import Pace
 from atomiton_runtime.actors.workers import Workers
 from atomiton_runtime.clock import Clock
 from atomiton_runtime.errors import ErrorInfo, UsageError
@@ -34,6 +36,7 @@ from atomiton_runtime.run.decide import decide
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
 from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.run.given import Abort, Answer, Begin, Cancel, Failed, Given, Spoken
+from atomiton_runtime.run.notices import NoticeRaised
 
 GATHER_S = 0.002
 """How long an event may wait for others before it goes to the keeper. Waking another thread for each event costs
@@ -52,6 +55,7 @@ class ConductorBook:
         """Path of a flow -> the run of it that is going on."""
         self.queues: dict[str, dict[RunId, Waiting]] = {}
         """Path of a flow -> the runs that wait for it, oldest first."""
+        self.pace = Pace()
         self.workers = workers
         self.unsent: list[RunEvent] = []
         """Events on their way to the keeper: they go together, as one message."""
@@ -151,11 +155,21 @@ class Conductor(GuardedActor[ConductorMessage]):
             self._keep(request)
             self._proceed(request.run_id, Abort(error.info()))
             return
+        known = self._book.pace.is_paused(flow.path)
+        if not self._book.pace.may_run(flow.path, flow.settings.max_runs_per_minute, time.monotonic()):
+            # A save is run or explained, here too; said aloud is only that it is so from now on.
+            self._keep(request)
+            self._proceed(request.run_id, Cancel("user", _paused(flow)))
+            if not known:
+                self._supervisor(Raise(notice=NoticeRaised(level="warning", error=_paused(flow))))
+            return
         self._accept(msgspec.structs.replace(request, variables=variables))
 
     def _accept(self, request: StartRun) -> None:
         """Journal the run, and let it begin, wait or be explained away."""
         book, flow, run_id = self._book, request.flow, request.run_id
+        if request.trigger in BY_PEOPLE:
+            book.pace.resume(flow.path)
         self._keep(request)
         if book.ended is not None:
             self._proceed(run_id, Cancel("quit"))
@@ -318,6 +332,16 @@ class Conductor(GuardedActor[ConductorMessage]):
                 self._proceed(run_id, Cancel("quit"))
         if not self._book.runs:
             ended()
+
+
+def _paused(flow: Flow) -> ErrorInfo:
+    limit = flow.settings.max_runs_per_minute
+    return ErrorInfo(
+        "RUN-021",
+        f"{flow.id} ran {limit} times within a minute by itself and is paused: saving it runs it no more",
+        hint="does it write its own file? A click on it, or `atomiton run`, lets it run on save again; "
+        "`max_runs_per_minute` in [settings] allows more",
+    )
 
 
 _SKIPPED = ErrorInfo(

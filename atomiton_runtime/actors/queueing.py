@@ -11,6 +11,9 @@ from atomiton_runtime.run.events import Trigger
 EXPLICIT: frozenset[Trigger] = frozenset({"api", "cli", "resume", "replay"})
 """Somebody asked for exactly this run, with these variables: it waits its turn, but is never replaced."""
 
+BY_PEOPLE: frozenset[Trigger] = frozenset((*EXPLICIT, "tray"))
+"""Somebody asked, be it with a click; all others are runs by themselves."""
+
 
 class Waiting(msgspec.Struct, frozen=True):
     """A run that has been accepted and waits for its flow."""

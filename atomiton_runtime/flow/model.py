@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_parallel: int = 8
     notify: Notify = "failure"
     tray: bool = True
+    max_runs_per_minute: int = 60
+    """Of runs that nobody asked for, because of saves; beyond, the flow is paused."""
     resume: Resume = "manual"
     """auto: the resident runtime continues a run that a crash has cut, when it starts."""
 

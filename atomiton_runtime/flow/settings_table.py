@@ -10,13 +10,16 @@ from atomiton_runtime.flow.findings import Findings, KeyPath
 from atomiton_runtime.flow.model import Notify, OnBusy, OnSave, Resume, Settings
 
 MAX_PARALLEL = 256
+MAX_RUNS_PER_MINUTE = 1000
 _CHOICES: dict[str, tuple[str, ...]] = {
     "on_save": get_args(OnSave),
     "on_busy": get_args(OnBusy),
     "notify": get_args(Notify),
     "resume": get_args(Resume),
 }
-_KEYS = (*_CHOICES, "timeout", "max_parallel", "tray")
+_COUNTS = {"max_parallel": MAX_PARALLEL, "max_runs_per_minute": MAX_RUNS_PER_MINUTE}
+"""Setting -> its greatest value; the least is 1."""
+_KEYS = (*_CHOICES, "timeout", *_COUNTS, "tray")
 
 
 def read_settings(table: object, findings: Findings) -> Settings:
@@ -33,10 +36,9 @@ def read_settings(table: object, findings: Findings) -> Settings:
         seconds = read_duration(settings["timeout"], (*path, "timeout"), findings)
         if seconds is not None:
             read["timeout_s"] = seconds
-    if "max_parallel" in settings:
-        count = settings["max_parallel"]
-        if check_integer(count, 1, MAX_PARALLEL, (*path, "max_parallel"), findings):
-            read["max_parallel"] = count
+    for key, greatest in _COUNTS.items():
+        if key in settings and check_integer(settings[key], 1, greatest, (*path, key), findings):
+            read[key] = settings[key]
     if "tray" in settings and check_boolean(settings["tray"], (*path, "tray"), findings):
         read["tray"] = settings["tray"]
     return msgspec.structs.replace(Settings(), **read)

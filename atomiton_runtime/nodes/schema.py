@@ -168,6 +168,13 @@ def _settings() -> Schema:
                 "default": 8,
                 "description": "So many nodes run at the same time.",
             },
+            "max_runs_per_minute": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1000,
+                "default": 60,
+                "description": "A flow that runs by itself (saves) more often is paused until somebody runs it.",
+            },
             "notify": _choice(get_args(model.Notify), "failure", "After which runs a notification is shown."),
             "tray": _flag(True, "Whether the tray's menu lists the flow."),
         },

@@ -21,4 +21,5 @@ CODES: dict[str, str] = {
     "RUN-018": "the flow has changed since the run, so the run cannot be continued",
     "RUN-019": "the run has been continued by another one already",
     "RUN-020": "a node that is to be executed again, or passed over, is not in doubt",
+    "RUN-021": "a flow ran by itself too often within a minute and is paused",
 }

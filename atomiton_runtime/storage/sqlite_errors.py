@@ -36,8 +36,8 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
         return damaged(path, f"it holds what is no text: {error}")  # in a name of a table, say
     # The lowest byte is the kind of the error, what is above it the detail (https://sqlite.org/rescode.html).
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    # A table that is not there, or a text that is none, is damage as well; SQLite has no code for it.
-    if kind in _DAMAGED or (kind in (0, sqlite3.SQLITE_ERROR) and _is_foreign(str(error))):
+    # Our statements are right, so what they cannot be executed on is damage: a table that is gone, a text that is none.
+    if kind in _DAMAGED or kind == sqlite3.SQLITE_ERROR or "Could not decode" in str(error):
         return damaged(path, str(error))
     if kind in _BUSY:
         return StorageError(
@@ -53,10 +53,6 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
     if kind in _ERRNO:
         return disk_error(code, verb, path, _ERRNO[kind])
     return StorageError(code, f"cannot {verb} {path}: {error}", hint="see whether its disk is in order")
-
-
-def _is_foreign(words: str) -> bool:
-    return "no such" in words or "Could not decode" in words
 
 
 def _is_full(path: Path) -> bool:

@@ -509,7 +509,7 @@ def test_half_a_schema_is_rolled_back(tmp_path: Path, monkeypatch: pytest.Monkey
     engine.open()
     engine.append(journal("R1"))
 
-    assert caught.value.code == "STORE-001"
+    assert caught.value.code == "STORE-005"
     engine.close()
 
 
