@@ -323,4 +323,4 @@ class Raise(msgspec.Struct, frozen=True, kw_only=True):
     notice: Notice
 
 
-SupervisorMessage: TypeAlias = ActorFaulted | ActorStopped | Raise
+SupervisorMessage: TypeAlias = ActorFaulted | ActorStopped | Raise | TimeIsUp
