@@ -254,5 +254,5 @@ def decode_event(line: bytes) -> RunEvent:
     """
     try:
         return _DECODER.decode(line)
-    except UnicodeDecodeError as error:
-        raise msgspec.DecodeError(f"it holds what is no UTF-8: {error}") from error
+    except (UnicodeDecodeError, TypeError) as error:
+        raise msgspec.DecodeError(f"it holds what is no text: {error}") from error

@@ -10,10 +10,15 @@ from urllib.parse import quote
 import msgspec
 
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.run.document import RunSummary
-from atomiton_runtime.run.events import RunEvent, RunQueued, decode_event, is_final
+from atomiton_runtime.run.document import SUMMARISED, RunSummary, summarize
+from atomiton_runtime.run.events import RunEvent, RunQueued, decode_event
 
 _SUMMARY = msgspec.json.Decoder(RunSummary)
+_COLUMNS = {
+    "events": "run_id, seq, body",
+    "runs": "run_id, flow, status, size_bytes, body",
+    "files": "run_id, name, size_bytes",
+}
 SIDES = ("", "-wal", "-shm")
 """What SQLite's files of one database end with."""
 
@@ -55,7 +60,8 @@ def is_sound(connection: sqlite3.Connection) -> bool:
     try:
         if connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
             return False
-        connection.execute("SELECT count(*) FROM files")
+        for table, columns in _COLUMNS.items():  # their names are read from the file as well
+            connection.execute(f"SELECT {columns} FROM {table} LIMIT 1")
         for run_id, status, body in connection.execute("SELECT run_id, status, body FROM runs").fetchall():
             summary = _SUMMARY.decode(body)
             (count,) = connection.execute(
@@ -70,12 +76,16 @@ def is_sound(connection: sqlite3.Connection) -> bool:
 
 
 def is_whole(run_id: RunId, journal: Sequence[RunEvent], summary: RunSummary | None) -> bool:
-    """Return whether a journal is without a gap, of this run, and has come to its end if its summary says so."""
+    """Return whether a journal is without a gap, of this run, and says of the run what its summary says."""
     if not journal or summary is None:
         return not journal and summary is None
     if any(event.seq != seq or event.run_id != run_id for seq, event in enumerate(journal)):
         return False
-    return any(map(is_final, journal)) == (summary.status not in ("queued", "running"))
+    told: RunSummary | None = None
+    for event in journal:
+        if type(event) in SUMMARISED:
+            told = summarize(told, event)
+    return told is not None and told.status == summary.status
 
 
 def _run_ids(connection: sqlite3.Connection) -> list[RunId]:

@@ -272,7 +272,7 @@ class SqliteEngine(StorageEngine):
     def _summary_of(self, body: bytes) -> RunSummary:
         try:
             return _SUMMARY.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as exc:
             raise self._note(
                 damaged(self._path, f"the summary of a run cannot be understood ({exc})")
             ) from exc

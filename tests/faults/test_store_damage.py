@@ -157,6 +157,7 @@ def test_a_suspicion_that_was_wrong_changes_nothing(desk: Desk) -> None:
         "UPDATE runs SET status = 'running'",
         "DROP TABLE events",
         "DROP TABLE runs",
+        "ALTER TABLE runs RENAME COLUMN size_bytes TO rise_bytes",
     ],
 )
 def test_content_that_cannot_be_true(desk: Desk, statement: str) -> None:

@@ -153,4 +153,10 @@ def test_actors_that_are_killed_all_the_time(runtime: Runtime, tmp_path: Path) -
     stop()
     assert watcher.state.active == {}
     assert watcher.ended == {run.id: 1 for run in runs}
-    note("supervision", kills=killer.killed.total(), runs=len(runs), lost=(wanted - done).total(), twice=(done - wanted).total())
+    note(
+        "supervision",
+        kills=killer.killed.total(),
+        runs=len(runs),
+        lost=(wanted - done).total(),
+        twice=(done - wanted).total(),
+    )

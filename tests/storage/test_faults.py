@@ -542,3 +542,10 @@ def test_a_refusal_with_a_reason_names_it() -> None:
     """What SQLite keeps to itself is asked of the system."""
     told = explained(sqlite_says(sqlite3.SQLITE_CANTOPEN), "STORE-001", "open", Path("/nowhere/runs.sqlite3"))
     assert os.strerror(errno.ENOENT).lower() in told.message.lower()
+
+
+def test_a_name_that_is_no_text_is_damage() -> None:
+    """The names of tables are read from the file too, and SQLite's own words may then be none."""
+    error = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    assert explained(error, "STORE-001", "open", Path("store")).code == "STORE-005"
