@@ -13,12 +13,13 @@ from atomiton_runtime.control import request
 from atomiton_runtime.errors import RuntimeUnusable, UsageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.requests import CancelRun, Refused
-from atomiton_runtime.run.document import RunDocument, document
+from atomiton_runtime.run.document import RunDocument, document, left_to_end
 from atomiton_runtime.run.events import FINAL_EVENTS, RunQueued
 from atomiton_runtime.runtime import Runtime
 
 _WAIT_S = 30.0
 _LOOK_S = 0.05
+_SHOWN_NODES = 5
 
 
 @click.command()
@@ -53,13 +54,17 @@ def command(installation: Installation, run: str, as_json: bool) -> int:
 
 def _await_end(runtime: Runtime, run_id: RunId) -> RunDocument:
     deadline = time.monotonic() + _WAIT_S
-    while time.monotonic() < deadline:
+    while True:
         journal = runtime.journal(run_id)
         if isinstance(journal[-1], FINAL_EVENTS):
             return document(journal)
+        if time.monotonic() > deadline:
+            break
         time.sleep(_LOOK_S)
+    left = ", ".join((left_to_end(journal) or ())[:_SHOWN_NODES])
     raise RuntimeUnusable(
         "CLI-015",
-        f"run {run_id} was told to end but has not ended within {_WAIT_S:.0f} s",
+        f"run {run_id} was told to end but has not ended within {_WAIT_S:.0f} s"
+        + (f"; left of it: {one_line(left)}" if left else ""),
         hint="`atomiton logs RUN --follow` shows what it still does",
     )

@@ -1,5 +1,6 @@
 """Is `atomiton show`: one run, whole."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
@@ -9,7 +10,7 @@ from atomiton_runtime.cli.failures import error_text
 from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.options import json_option
 from atomiton_runtime.cli.results import print_json
-from atomiton_runtime.run.document import NodeDocument, RunDocument
+from atomiton_runtime.run.document import NodeDocument, RunDocument, document, left_to_end
 from atomiton_runtime.values import Value, preview
 
 _PREVIEW_CHARS = 200
@@ -22,17 +23,19 @@ _PREVIEW_CHARS = 200
 def command(installation: Installation, run: str, as_json: bool) -> None:
     """Show RUN, the id of a run, the beginning of one, or `last`: its nodes, outputs and error."""
     with installation.runtime() as runtime:
-        document = runtime.show(runtime.find_run(run))
+        journal = runtime.journal(runtime.find_run(run))
+    told = document(journal)
     if as_json:
-        print_json(document)
+        print_json(told)
         return
-    for line in _lines(document):
+    for line in _lines(told, left_to_end(journal)):
         click.echo(line)
 
 
-def _lines(run: RunDocument) -> list[str]:
+def _lines(run: RunDocument, left: Sequence[str] | None) -> list[str]:
+    status = wording.status(run.status) if left is None else wording.cancelling(left)
     lines = [
-        f"{click.style(wording.one_line(run.flow), bold=True)} {wording.status(run.status)}"
+        f"{click.style(wording.one_line(run.flow), bold=True)} {status}"
         + (f" in {wording.duration(run.duration_s)}" if run.duration_s is not None else ""),
         *table.lines(
             [

@@ -1,11 +1,13 @@
 """Puts durations, times, states and foreign texts into words that are safe to print."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 import click
 
+_SHOWN_NODES = 5
 STATUS_COLORS = {
     "succeeded": "green",
     "failed": "red",
@@ -26,6 +28,13 @@ dim = partial(click.style, dim=True)
 def status(word: str) -> str:
     """Return the status as a coloured word; click drops the colour where nobody can see it."""
     return click.style(word.replace("_", " "), fg=STATUS_COLORS.get(word))
+
+
+def cancelling(left: Sequence[str]) -> str:
+    """Return that a run is being cancelled, and what of it is left."""
+    word = click.style("cancelling", fg=STATUS_COLORS["cancelled"])
+    named = ", ".join(map(one_line, left[:_SHOWN_NODES])) + (", ..." if len(left) > _SHOWN_NODES else "")
+    return f"{word}, {counted(len(left), 'node')} left: {named}" if left else word
 
 
 def duration(seconds: float | None) -> str:

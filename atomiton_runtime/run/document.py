@@ -1,6 +1,6 @@
 """Folds a journal into what people and programs read: the run document and the summary of a run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import FlowId, NodeId, RunId
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.events import NodeStatus, RunEvent, RunStatus, Trigger
+from atomiton_runtime.run.events import NodeStatus, RunEvent, RunStatus, Trigger, is_final
 from atomiton_runtime.values import Value
 
 _FINAL_STATUS: dict[type[RunEvent], RunStatus] = {
@@ -131,6 +131,18 @@ def document(journal: Iterable[RunEvent]) -> RunDocument:
         nodes=_in_order(nodes),
         error=summary.error,
     )
+
+
+def left_to_end(journal: Sequence[RunEvent]) -> tuple[str, ...] | None:
+    """Return the nodes that keep a run from being cancelled, in the order in which they began; None: it is not.
+
+    The status of such a run is still `running`: nothing is called cancelled before nothing of it is left.
+    """
+    if is_final(journal[-1]) or not any(isinstance(event, ev.RunCancelRequested) for event in journal):
+        return None
+    nodes = document(journal).nodes
+    running = [node for node, state in nodes.items() if state.status == "running"]
+    return tuple(node for node in running if not any(other.startswith(f"{node}/") for other in running))
 
 
 def _in_order(nodes: dict[NodeId, NodeDocument]) -> dict[str, NodeDocument]:

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+import click
 import pytest
 
 from atomiton_runtime.cli import table, wording
@@ -84,3 +85,12 @@ def test_columns_line_up_by_cells_not_by_characters() -> None:
 def test_cut(text: str, cells: int, cut: str) -> None:
     """What is too long is cut with a mark, and never wider than asked."""
     assert table.cut(text, cells) == cut
+
+
+def test_what_is_left_of_a_cancelled_run() -> None:
+    """A few nodes by name; a run that has none left is about to end."""
+    assert click.unstyle(wording.cancelling(["a"])) == "cancelling, 1 node left: a"
+    assert click.unstyle(wording.cancelling([])) == "cancelling"
+    assert (
+        click.unstyle(wording.cancelling(list("abcdefg"))) == "cancelling, 7 nodes left: a, b, c, d, e, ..."
+    )
