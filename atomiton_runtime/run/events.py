@@ -253,6 +253,7 @@ def decode_event(line: bytes) -> RunEvent:
         msgspec.DecodeError: it is not JSON, or not an event (also: of a newer version).
     """
     try:
-        return _DECODER.decode(line)
-    except (UnicodeDecodeError, TypeError) as error:
+        # The values of outputs are taken over as they are, so the whole is looked at first.
+        return _DECODER.decode(line.decode())
+    except (UnicodeDecodeError, AttributeError) as error:
         raise msgspec.DecodeError(f"it holds what is no text: {error}") from error

@@ -69,8 +69,10 @@ def prepare(connection: sqlite3.Connection, path: Path, durability: Durability) 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> bool:
     """Return whether the file has its tables already."""
-    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-    ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    # In one statement, and so of one moment: another process may be making the tables.
+    ((version, tables),) = connection.execute(
+        "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version"
+    ).fetchall()
     if version > SCHEMA_VERSION:
         raise StorageError(
             "STORE-004",
