@@ -42,6 +42,8 @@ class _Sign(msgspec.Struct, frozen=True):
     token: str
     path: str | None = None
     port: int | None = None
+    pid: int = 0
+    """Of the process; only that there is none of this number says anything, see `_is_gone`."""
 
 
 def processes_folder(data: Path) -> Path:
@@ -121,10 +123,10 @@ class ControlDoor:
             door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             door.bind(str(path))
             path.chmod(0o600)
-            sign = _Sign(self._token, path=str(path))
+            sign = _Sign(self._token, path=str(path), pid=os.getpid())
         else:
             door = socket.create_server(("127.0.0.1", 0))
-            sign = _Sign(self._token, port=door.getsockname()[1])
+            sign = _Sign(self._token, port=door.getsockname()[1], pid=os.getpid())
         door.listen(_CONVERSATIONS_LIMIT)
         return door, sign
 
@@ -218,13 +220,16 @@ def request(data: Path, process: str, request: Request, *, timeout_s: float = _P
 def is_live(data: Path, process: str) -> bool:
     """Return whether the process of this name lives now."""
     folder = processes_folder(data)
-    return (folder / f"{process}.lock").exists() and not _bury(folder, process)
+    return (
+        (folder / f"{process}.lock").exists() and not _bury(folder, process) and not _is_gone(folder, process)
+    )
 
 
 def live_processes(data: Path) -> set[str]:
     """Return the names of the processes that live now, and remove what dead ones left behind."""
     folder = processes_folder(data)
-    return {lock.stem for lock in folder.glob("*.lock") if not _bury(folder, lock.stem)}
+    names = [lock.stem for lock in folder.glob("*.lock")]
+    return {name for name in names if not _bury(folder, name) and not _is_gone(folder, name)}
 
 
 def _bury(folder: Path, process: str) -> bool:
@@ -242,6 +247,28 @@ def _bury(folder: Path, process: str) -> bool:
     finally:
         lock.release()
     return True
+
+
+def _is_gone(folder: Path, process: str) -> bool:
+    """Return whether a process is dead although its lock is held.
+
+    A child that it was starting when it was killed has the lock as well, until it becomes another program: some
+    milliseconds in which a dead process would look alive. That its number is free proves its death; that the number is
+    in use proves nothing, and the lock decides.
+    """
+    try:
+        pid = msgspec.json.decode((folder / f"{process}.door").read_bytes(), type=_Sign).pid
+    except (OSError, msgspec.DecodeError):
+        return False
+    if not pid or os.name == "nt":
+        return False  # there, asking a process whether it lives may end it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _remove_files(folder: Path, process: str) -> None:

@@ -1,6 +1,7 @@
 """The control door: processes that ask each other, and that die."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from filelock import FileLock
 
 from atomiton_runtime import control
 from atomiton_runtime.control import ControlDoor, live_processes, processes_folder, request
@@ -223,3 +225,26 @@ def test_stop_twice(tmp_path: Path) -> None:
     with door_here(tmp_path) as door:
         door.stop()
     ControlDoor(processes_folder(tmp_path), "never", lambda _: Refused(errors=())).stop()
+
+
+def test_a_lock_that_outlives_its_process(tmp_path: Path) -> None:
+    """A child in the middle of its start holds the lock of a killed process; its free number says that it is dead."""
+    folder = control.processes_folder(tmp_path)
+    folder.mkdir(parents=True)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait(30)
+    signs = {"dead": gone.pid, "alive": os.getpid(), "unknown": 0}
+    for name, pid in signs.items():
+        (folder / f"{name}.door").write_bytes(msgspec.json.encode({"token": "", "pid": pid}))
+    (folder / "broken.door").write_bytes(b"{")
+    names = (*signs, "broken")
+    locks = [FileLock(folder / f"{name}.lock", thread_local=False) for name in names]
+    for lock in locks:
+        lock.acquire(timeout=0)
+    try:
+        assert control.live_processes(tmp_path) == {"alive", "unknown", "broken"}
+        assert [control.is_live(tmp_path, name) for name in names] == [False, True, True, True]
+        assert (folder / "dead.lock").exists(), "who holds the lock may still let go of it"
+    finally:
+        for lock in locks:
+            lock.release()
