@@ -140,13 +140,15 @@ class SqliteEngine(StorageEngine):
 
     def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
         """Return all events of a run in the order of `seq`."""
-        rows = self._rows("SELECT body FROM events WHERE run_id = ? ORDER BY seq", (run_id,))
+        with self._snapshot():
+            rows = self._rows("SELECT body FROM events WHERE run_id = ? ORDER BY seq", (run_id,))
+            summary = self.summary(run_id)
         try:
             journal = tuple(decode_event(body) for (body,) in rows)
         except msgspec.DecodeError as exc:
             unreadable = damaged(self._path, f"the journal of the run {run_id} cannot be understood ({exc})")
             raise self._note(unreadable) from exc
-        if not is_whole(run_id, journal, self.summary(run_id)):
+        if not is_whole(run_id, journal, summary):
             raise self._note(damaged(self._path, f"the journal of the run {run_id} is not whole"))
         return journal
 
@@ -262,6 +264,17 @@ class SqliteEngine(StorageEngine):
                     connection.execute("ROLLBACK")
         except (sqlite3.Error, UnicodeDecodeError) as exc:
             raise self._note(explained(exc, "STORE-002", "write", self._path)) from exc
+
+    @contextmanager
+    def _snapshot(self) -> Generator[None]:
+        """Let several reads see the same store: another process may write between them."""
+        connection = self._opened()
+        self._rows("BEGIN")
+        try:
+            yield
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
