@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.problems import Problem
 from atomiton_runtime.nodes.catalogued import CataloguedType
 from atomiton_runtime.nodes.plugin_faults import PluginBroken, SourcePlaces, file_problems, short_path
@@ -21,24 +22,21 @@ def problems_of_file(path: Path) -> tuple[Problem, ...]:
 def _read(path: Path, loaded: dict[Path, CataloguedType]) -> tuple[Problem, ...]:
     """Add the file's type to `loaded`, or return why that cannot be done."""
     source = b""
-    refusal = distrust(path)
-    if refusal is not None:
-        return (
-            Problem(
-                code=refusal.code,
-                message=refusal.message,
-                file=str(path),
-                line=1,
-                column=1,
-                hint=refusal.hint,
-            ),
-        )
     try:
         source = read_plugin(path)
+        refusal = distrust(path)
+        if refusal is not None:
+            return (_refused(path, refusal),)
         loaded[path] = CataloguedType(load_file(path, source), str(path))
     except PluginBroken as broken:
         return file_problems(broken.faults, path, source)
     return ()
+
+
+def _refused(path: Path, refusal: ErrorInfo) -> Problem:
+    return Problem(
+        code=refusal.code, message=refusal.message, file=str(path), line=1, column=1, hint=refusal.hint
+    )
 
 
 class PluginFolder:

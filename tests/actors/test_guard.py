@@ -170,6 +170,7 @@ TOLD: dict[tuple[str, type], Evoke] = {
     ("Supervisor", msg.ActorFaulted): told("Supervisor", msg.ActorFaulted(actor="x", message="y", fault="z")),
     ("Supervisor", msg.ActorStopped): told("Supervisor", msg.ActorStopped(actor="NodeExecution 0")),
     ("Supervisor", msg.Raise): told("Supervisor", msg.Raise(notice=NoticeRaised(level="info", error=ERROR))),
+    ("Supervisor", msg.TimeIsUp): told("Supervisor", msg.TimeIsUp()),
 }
 ASKED: dict[tuple[str, type], Evoke] = {
     ("Conductor", msg.GetActiveRuns): lambda runtime: runtime.active(),
