@@ -102,7 +102,7 @@ def test_every_write_fails_once(runtime: Runtime, kind: str) -> None:
         points += 1
     assert points > 5
     assert failed > 1
-    note("disk", faults=points, runs_that_failed_cleanly=failed)
+    note(f"disk: {kind}", statements_failed=points, runs_that_failed_cleanly=failed)
 
 
 def test_a_store_that_may_not_grow(runtime: Runtime) -> None:
