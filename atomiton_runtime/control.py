@@ -5,7 +5,8 @@ liveness needs no process id, which another program may inherit), `P.door` says 
 `P.sock` is the door itself. Where a Unix socket is impossible (Windows, or a path longer than the kernel's 107
 bytes) the door is a port on 127.0.0.1. The folder is for its owner only, and so are its files.
 
-A conversation is two lines: the token, a blank and the request (JSON) one way, the response (JSON) the other.
+A conversation is two lines: the token, a blank and the request (JSON) one way, the response (JSON) the other. Where the
+request asks for that, the run's events follow the response, a line each (`run.events.encode_event`), until its last.
 """
 
 import contextlib
@@ -15,23 +16,37 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from hmac import compare_digest
+from io import BufferedReader
 from pathlib import Path
+from typing import Self, TypeAlias
 
 import msgspec
 from filelock import FileLock, Timeout
 
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
 from atomiton_runtime.requests import Refused, Request, Response, decode_request, decode_response
+from atomiton_runtime.run.events import RunEvent, decode_event, encode_event, is_final
 
-MESSAGE_LIMIT_BYTES = 1024 * 1024
+Answer: TypeAlias = Response | Iterator[Response | Sequence[RunEvent]]
+"""What a request gets: a response; or a response, and then the events of a run as they come (none: nothing yet)."""
+
+MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
+"""Of a request: more than fits into a command line, even if each character has to be written as `\\u0000`."""
+STOPPED = "RUN-011"
+"""The code of the refusal by a runtime that is ending: nothing was done."""
 _FOLDER = "processes"
 _LONGEST_SOCKET_PATH_BYTES = 100
 """Of 108 on Linux and 104 on macOS, with the closing NUL."""
-_CONVERSATIONS_LIMIT = 32
+_CONVERSATIONS_LIMIT = 256
+_FOLLOWERS_LIMIT = 192
+"""With more conversations than this, who follows a run is sent to the store: others have to be heard as well."""
+_WAITING_LIMIT = 1024
+"""Clients that may wait for the door to be opened."""
 _PATIENCE_S = 10.0
 """A client that has not sent its request by then is sent away."""
+_SILENCE_HINT = "it may have ended just now; `atomiton history` shows what became of its runs"
 _START_TIMEOUT_S = 5.0
 _STOP_TIMEOUT_S = 5.0
 
@@ -51,14 +66,18 @@ def processes_folder(data: Path) -> Path:
     return data / _FOLDER
 
 
+class Unreached(RuntimeUnusable):
+    """Nothing was asked: the process is gone, or its door is not open yet, or not any more."""
+
+
 class ControlDoor:
     """The door of this process, and the lock that says it lives.
 
-    Owns two kinds of daemon threads: one that admits, and one for each conversation (32 at most); `submit` is called
-    in the latter, several at once.
+    Owns two kinds of daemon threads: one that admits, and one for each conversation (256 at most); `submit` is called
+    in the latter, several at once. A client that does not read costs its own conversation, and that for 10 s only.
     """
 
-    def __init__(self, folder: Path, process: str, submit: Callable[[Request], Response]) -> None:
+    def __init__(self, folder: Path, process: str, submit: Callable[[Request], Answer]) -> None:
         """Prepare the door of `process` in `folder` (see `processes_folder`); nothing happens before `start`."""
         self._folder = folder
         self._process = process
@@ -127,7 +146,7 @@ class ControlDoor:
         else:
             door = socket.create_server(("127.0.0.1", 0))
             sign = _Sign(self._token, port=door.getsockname()[1], pid=os.getpid())
-        door.listen(_CONVERSATIONS_LIMIT)
+        door.listen(_WAITING_LIMIT)
         return door, sign
 
     def _file(self, kind: str) -> Path:
@@ -170,10 +189,14 @@ class ControlDoor:
                 if not _is_ours(client):
                     return
                 token, _, message = _receive_line(client, time.monotonic() + _PATIENCE_S).partition(b" ")
-                if compare_digest(token, self._token.encode()):
-                    answer = msgspec.json.encode(self._answer(message)) + b"\n"
+                # Who has given up was told that nothing answers: then nothing may happen either.
+                if compare_digest(token, self._token.encode()) and not _has_left(client):
                     client.settimeout(_PATIENCE_S)
-                    client.sendall(answer)
+                    for piece in self._answers(message):
+                        if piece:
+                            client.sendall(piece)
+                        elif _has_left(client):
+                            return
         finally:
             self._end(threading.current_thread(), client)
 
@@ -182,39 +205,89 @@ class ControlDoor:
         with self._guard:
             self._conversations.pop(thread, None)
 
-    def _answer(self, message: bytes) -> Response:
+    def _answers(self, message: bytes) -> Iterator[bytes]:
+        """Yield what to send, in pieces; an empty one where there is nothing yet."""
         try:
             request = decode_request(message)
         except msgspec.DecodeError as exc:
-            return _refused("CLI-021", f"the request cannot be understood: {exc}")
+            yield _written(_refused("CLI-021", f"the request cannot be understood: {exc}"))
+            return
         try:
-            return self._submit(request)
+            answer = self._submit(request)
+            for said in answer if isinstance(answer, Iterator) else (answer,):
+                if isinstance(said, Response):
+                    yield _written(said)
+                    if len(self._conversations) > _FOLLOWERS_LIMIT:
+                        return
+                else:
+                    yield b"".join(encode_event(event) + b"\n" for event in said)
         except Exception as exc:  # noqa: BLE001  # the border of the process: the client gets an answer in any case
-            return _refused("CLI-022", f"the request failed: {type(exc).__name__}: {exc}")
+            yield _written(_refused("CLI-022", f"the request failed: {type(exc).__name__}: {exc}"))
 
 
 def request(data: Path, process: str, request: Request, *, timeout_s: float = _PATIENCE_S) -> Response:
     """Return what the runtime of `process` (see `RunSummary.process`) answers.
 
     Raises:
-        RuntimeUnusable: the process is gone, or does not answer within `timeout_s` seconds (CLI-020).
+        Unreached: nothing was asked: the process is gone (CLI-020), or the request is too large (CLI-021).
+        RuntimeUnusable: no answer came within `timeout_s` seconds (CLI-020); what was asked for may be done or not.
     """
-    folder = processes_folder(data)
-    deadline = time.monotonic() + timeout_s
+    with converse(data, process, request, timeout_s=timeout_s) as conversation:
+        return conversation.response
+
+
+class Conversation:
+    """A request that was answered, and what is said afterwards; a context manager that ends it."""
+
+    def __init__(self, door: socket.socket, lines: BufferedReader, response: Response) -> None:
+        """Go on with what `door` says, line by line, after `response`."""
+        self.response = response
+        self._door = door
+        self._lines = lines
+
+    def events(self) -> Iterator[RunEvent]:
+        """Wait for the events of the run, and yield them until its last, or until the other process hangs up."""
+        with contextlib.suppress(OSError, ValueError, msgspec.DecodeError):
+            for line in self._lines:
+                event = decode_event(line)
+                yield event
+                if is_final(event):
+                    return
+
+    def close(self) -> None:
+        """Hang up: `events`, in whatever thread, ends."""
+        with contextlib.suppress(OSError):
+            self._door.shutdown(socket.SHUT_RDWR)
+        self._lines.close()
+        self._door.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def converse(data: Path, process: str, request: Request, *, timeout_s: float = _PATIENCE_S) -> Conversation:
+    """Return the answer of the runtime of `process`, and what follows it.
+
+    Raises:
+        Unreached: nothing was asked: nobody opens (CLI-020), or the request is too large (CLI-021).
+        RuntimeUnusable: no answer came within `timeout_s` seconds (CLI-020); what was asked for may be done or not.
+    """
     message = msgspec.json.encode(request)
     if len(message) > MESSAGE_LIMIT_BYTES:
-        return _refused("CLI-021", f"the request is larger than {MESSAGE_LIMIT_BYTES} bytes")
+        raise Unreached("CLI-021", f"the request is larger than {MESSAGE_LIMIT_BYTES} bytes")
+    door = _knock(data, process, message, timeout_s)
+    lines = door.makefile("rb")
     try:
-        sign = msgspec.json.decode((folder / f"{process}.door").read_bytes(), type=_Sign)
-        with _connect(sign, timeout_s) as door:
-            door.sendall(b"%b %b\n" % (sign.token.encode(), message))
-            return decode_response(_receive_line(door, deadline))
+        response = decode_response(lines.readline())
+        door.settimeout(None)
     except (OSError, msgspec.DecodeError) as exc:
-        raise RuntimeUnusable(
-            "CLI-020",
-            f"the process {process} does not answer: {exc or type(exc).__name__}",
-            hint="it may have ended just now; `atomiton history` shows what became of its runs",
-        ) from exc
+        lines.close()
+        door.close()
+        raise RuntimeUnusable("CLI-020", _silence(process, exc), hint=_SILENCE_HINT) from exc
+    return Conversation(door, lines, response)
 
 
 def is_live(data: Path, process: str) -> bool:
@@ -299,6 +372,25 @@ def _write_private(path: Path, content: bytes) -> None:
         raise
 
 
+def _knock(data: Path, process: str, message: bytes, timeout_s: float) -> socket.socket:
+    """Return the door of a process after asking there."""
+    try:
+        sign = msgspec.json.decode((processes_folder(data) / f"{process}.door").read_bytes(), type=_Sign)
+        door = _connect(sign, timeout_s)
+    except (OSError, msgspec.DecodeError) as exc:
+        raise Unreached("CLI-020", _silence(process, exc), hint=_SILENCE_HINT) from exc
+    try:
+        door.sendall(b"%b %b\n" % (sign.token.encode(), message))
+    except OSError as exc:  # without its end a request is none
+        door.close()
+        raise Unreached("CLI-020", _silence(process, exc), hint=_SILENCE_HINT) from exc
+    return door
+
+
+def _silence(process: str, why: Exception) -> str:
+    return f"the process {process} does not answer: {why or type(why).__name__}"
+
+
 def _connect(sign: _Sign, timeout_s: float) -> socket.socket:
     if sign.path is None:
         return socket.create_connection(("127.0.0.1", sign.port or 0), timeout=timeout_s)
@@ -326,6 +418,24 @@ def _receive_line(peer: socket.socket, deadline: float) -> bytes:
         if not piece or len(line) > MESSAGE_LIMIT_BYTES + 64:
             return b""
     return bytes(line[:-1])
+
+
+def _has_left(client: socket.socket) -> bool:
+    """Return whether the client has hung up; it says nothing after its request."""
+    timeout_s = client.gettimeout()
+    client.setblocking(False)
+    try:
+        return client.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        client.settimeout(timeout_s)
+
+
+def _written(response: Response) -> bytes:
+    return msgspec.json.encode(response) + b"\n"
 
 
 def _refused(code: str, message: str) -> Refused:

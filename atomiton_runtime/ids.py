@@ -15,6 +15,7 @@ ROOT = ScopeId(0)
 """The flow itself."""
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LENGTH = 26
 _RANDOM_BITS = 80
 _lock = threading.Lock()
 _last = 0
@@ -32,3 +33,8 @@ def new_run_id() -> RunId:
         _last = fresh if fresh >> _RANDOM_BITS > _last >> _RANDOM_BITS else _last + 1
         number = _last
     return RunId("".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5)))
+
+
+def is_run_id(text: str) -> bool:
+    """Return whether `text` is written as `new_run_id` writes ids."""
+    return len(text) == _LENGTH and text[0] <= "7" and all(letter in _CROCKFORD for letter in text)

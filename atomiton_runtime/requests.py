@@ -21,6 +21,10 @@ class RunFlow(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", ta
     """A flow's id, or the path of its file."""
     variables: dict[str, Value] = {}
     trigger: Trigger = "api"
+    run_id: RunId | None = None
+    """What the run is to be called, so that a client whose runtime dies before it answers can look for it."""
+    follow: bool = False
+    """After the response come the run's events, until its last."""
 
 
 class ResumeRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="resume"):
@@ -31,6 +35,8 @@ class ResumeRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", 
     """Nodes in doubt that are to be executed again."""
     skip: tuple[str, ...] = ()
     """Nodes in doubt that are to be passed over."""
+    follow: bool = False
+    """After the response come the new run's events, until its last."""
 
 
 class CancelRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="cancel"):

@@ -51,6 +51,12 @@ class Run:
             if is_final(event):
                 return
 
+    def news(self, place: int, *, timeout_s: float) -> Sequence[RunEvent]:
+        """Return the run's events from `place` on, as soon as there are any; none: not within `timeout_s` seconds."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: len(self._journal) > place, timeout_s)
+            return self._journal[place:]
+
     def result(self, timeout_s: float | None = None) -> RunDocument:
         """Wait for the run's end and return its document.
 

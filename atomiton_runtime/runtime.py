@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self, cast
 
@@ -25,13 +25,13 @@ from atomiton_runtime.actors.messages import (
 from atomiton_runtime.actors.storage_keeper import recover
 from atomiton_runtime.actors.system import ActorSystem
 from atomiton_runtime.clock import SystemClock
-from atomiton_runtime.control import ControlDoor, live_processes, processes_folder
+from atomiton_runtime.control import Answer, ControlDoor, live_processes, processes_folder
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.flow.variables import VariablesInvalid, check_variables
-from atomiton_runtime.ids import FlowId, RunId, new_run_id
+from atomiton_runtime.ids import FlowId, RunId, is_run_id, new_run_id
 from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.requests import (
@@ -47,7 +47,7 @@ from atomiton_runtime.requests import (
 from atomiton_runtime.resuming import Known, continuation
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.document import RunDocument, RunSummary, document
-from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus
+from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, is_final
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.running import Run
 from atomiton_runtime.settings import Places, find_places
@@ -60,6 +60,8 @@ logging.getLogger("atomiton_runtime").addHandler(logging.NullHandler())
 
 STOP_TIMEOUT_S = 10.0
 LAST_RUN = "last"
+_NEWS_TIMEOUT_S = 0.25
+"""Of a run that is followed from another process."""
 _LATER_RUNS = 100
 """So many of the newest runs are looked through for one that continues another, or should."""
 
@@ -173,7 +175,7 @@ class Runtime:
     def _new_door(self) -> ControlDoor | None:
         if self._meeting_place is None:
             return None
-        return ControlDoor(processes_folder(self._meeting_place), self.process, self.submit)
+        return ControlDoor(processes_folder(self._meeting_place), self.process, self.serve)
 
     def _say(self, warning: ErrorInfo) -> None:
         self._system.bus.publish(NoticeRaised(level="warning", error=warning))
@@ -248,7 +250,7 @@ class Runtime:
         """Execute what a client asks for; return at once. Raises as `run` and `resume` do."""
         if isinstance(request, ResumeRun):
             return self.resume(request.run_id, rerun=request.rerun, skip=request.skip)
-        return self._start(request.flow, dict(request.variables), request.trigger)
+        return self._start(request.flow, dict(request.variables), request.trigger, request.run_id)
 
     def resume(self, run_id: RunId, *, rerun: Sequence[str] = (), skip: Sequence[str] = ()) -> Run:
         """Continue a run that did not come to its end, as a run of its own; return at once.
@@ -304,12 +306,30 @@ class Runtime:
                 case CancelRun(run_id=run_id, reason=reason):
                     self.cancel(run_id, reason)
                     return CancelAccepted(run_id=run_id)
-        except FlowInvalid as error:
-            return Refused(errors=tuple(problem.info() for problem in error.problems))
-        except VariablesInvalid as error:
-            return Refused(errors=tuple(error.errors))
         except AtomitonError as error:
-            return Refused(errors=(error.info(),))
+            return _refusal(error)
+
+    def serve(self, request: Request) -> Answer:
+        """Answer the request of another process: a run is accepted once that is kept, and may be followed."""
+        return self.submit(request) if isinstance(request, CancelRun) else self._serve_run(request)
+
+    def _serve_run(self, request: RunFlow | ResumeRun) -> Iterator[Response | Sequence[RunEvent]]:
+        try:
+            run = self.start_run(request)
+        except AtomitonError as error:
+            yield _refusal(error)
+            return
+        # Nothing yet is said as well: whoever speaks to the client looks then whether it is still there.
+        while not run.news(0, timeout_s=_NEWS_TIMEOUT_S):
+            yield ()
+        yield RunAccepted(run_id=run.id, flow=run.flow)
+        place = 0
+        while request.follow:
+            news = run.news(place, timeout_s=_NEWS_TIMEOUT_S)
+            yield news
+            place += len(news)
+            if news and is_final(news[-1]):
+                return
 
     def cancel(self, run_id: RunId, reason: CancelReason = "user") -> None:
         """Tell a run of this runtime to end; return at once.
@@ -332,10 +352,24 @@ class Runtime:
         open_runs = self.history(statuses=("queued", "running"), limit=10_000)
         return tuple(summary for summary in reversed(open_runs) if summary.run_id in ids)
 
-    def _start(self, ref: str, given: dict[str, object], trigger: ev.Trigger) -> Run:
+    def _start(
+        self, ref: str, given: dict[str, object], trigger: ev.Trigger, run_id: RunId | None = None
+    ) -> Run:
         flow = self.flow(ref)
         variables = check_variables(flow.variables, given, from_text=False)
-        return self._begin(StartRun(run_id=new_run_id(), flow=flow, variables=variables, trigger=trigger))
+        if run_id is not None:
+            self._must_be_new(run_id)
+        order = StartRun(run_id=run_id or new_run_id(), flow=flow, variables=variables, trigger=trigger)
+        return self._begin(order)
+
+    def _must_be_new(self, run_id: RunId) -> None:
+        if not is_run_id(run_id):
+            raise UsageError(
+                "RUN-022", f"{run_id!r} cannot be the id of a run", hint="leave it out, or give a ULID"
+            )
+        answer = self._system.keeper.ask(FindRuns(prefix=run_id), asker=Rank.CLIENT)
+        if answer or run_id in self._active_ids():
+            raise UsageError("RUN-022", f"there is a run {run_id} already", hint="a run is executed once")
 
     def _begin(self, order: StartRun) -> Run:
         run = Run(order.run_id, order.flow.id, self.end)
@@ -434,6 +468,14 @@ def _folder_of(engine: StorageEngine) -> Path | None:
     """Return the folder that a store lies in; None for one in memory, which nobody shares."""
     _, on_disk, path = engine.url.partition("///")
     return Path(path).absolute().parent if on_disk else None
+
+
+def _refusal(error: AtomitonError) -> Refused:
+    if isinstance(error, FlowInvalid):
+        return Refused(errors=tuple(problem.info() for problem in error.problems))
+    if isinstance(error, VariablesInvalid):
+        return Refused(errors=tuple(error.errors))
+    return Refused(errors=(error.info(),))
 
 
 def _no_such_run(prefix: str) -> UsageError:

@@ -15,9 +15,27 @@ import pytest
 from filelock import FileLock
 
 from atomiton_runtime import control
-from atomiton_runtime.control import ControlDoor, live_processes, processes_folder, request
+from atomiton_runtime.control import (
+    Answer,
+    ControlDoor,
+    Unreached,
+    converse,
+    live_processes,
+    processes_folder,
+    request,
+)
 from atomiton_runtime.errors import RuntimeUnusable
-from atomiton_runtime.requests import CancelAccepted, CancelRun, Refused, Request, Response, RunFlow
+from atomiton_runtime.requests import (
+    CancelAccepted,
+    CancelRun,
+    Refused,
+    Request,
+    Response,
+    RunAccepted,
+    RunFlow,
+)
+from atomiton_runtime.run import events as ev
+from tests.doubles.journals import journal, node_started
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,7 +71,24 @@ def door_here(data: Path, name: str = "here") -> Iterator[ControlDoor]:
         door.stop()
 
 
-def converse(data: Path, name: str, line: bytes) -> bytes:
+@contextlib.contextmanager
+def door_that_serves(data: Path, *said: Response | list[ev.RunEvent]) -> Iterator[None]:
+    """Open a door that answers each run with all of this."""
+
+    def serve(asked: Request) -> Answer:
+        if isinstance(asked, CancelRun):
+            return CancelAccepted(run_id=asked.run_id)
+        return iter(said)
+
+    door = ControlDoor(processes_folder(data), "here", serve)
+    door.start()
+    try:
+        yield
+    finally:
+        door.stop()
+
+
+def send_raw(data: Path, name: str, line: bytes) -> bytes:
     """Send raw bytes through the door and return all that comes back."""
     with socket.socket(socket.AF_UNIX) as door:
         door.settimeout(10)
@@ -158,21 +193,23 @@ def test_the_name_of_a_living_process_is_taken(tmp_path: Path, monkeypatch: pyte
 def test_messages(tmp_path: Path, message: bytes, answer: bytes) -> None:
     """A message that is not a request is refused with its reason; one that is too large is cut off."""
     with door_here(tmp_path):
-        assert answer in converse(tmp_path, "here", token(tmp_path, "here") + b" " + message + b"\n")
+        assert answer in send_raw(tmp_path, "here", token(tmp_path, "here") + b" " + message + b"\n")
 
 
 @pytest.mark.parametrize("line", [b"\n", b"wrong {}\n", b'{"request": "cancel", "run_id": "01"}\n'])
 def test_without_the_token_there_is_no_answer(tmp_path: Path, line: bytes) -> None:
     """Who does not know the token learns nothing."""
     with door_here(tmp_path):
-        assert converse(tmp_path, "here", line) == b""
+        assert send_raw(tmp_path, "here", line) == b""
 
 
 def test_a_request_that_is_too_large_is_not_even_sent(tmp_path: Path) -> None:
     """The client refuses a request over the limit by itself."""
     with door_here(tmp_path):
         large = RunFlow(flow="f", variables={"x": "x" * control.MESSAGE_LIMIT_BYTES})
-        assert isinstance(request(tmp_path, "here", large), Refused)
+        with pytest.raises(Unreached) as refused:
+            request(tmp_path, "here", large)
+    assert refused.value.code == "CLI-021"
 
 
 def test_many_clients_at_once(tmp_path: Path) -> None:
@@ -183,12 +220,12 @@ def test_many_clients_at_once(tmp_path: Path) -> None:
         answers[number] = request(tmp_path, "here", CancelRun(run_id=str(number)))
 
     with door_here(tmp_path):
-        clients = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+        clients = [threading.Thread(target=ask, args=(number,)) for number in range(64)]
         for client in clients:
             client.start()
         for client in clients:
             client.join(10)
-    assert answers == {number: CancelAccepted(run_id=str(number)) for number in range(16)}
+    assert answers == {number: CancelAccepted(run_id=str(number)) for number in range(64)}
 
 
 def test_silent_clients_neither_block_others_nor_the_stop(tmp_path: Path) -> None:
@@ -248,3 +285,87 @@ def test_a_lock_that_outlives_its_process(tmp_path: Path) -> None:
     finally:
         for lock in locks:
             lock.release()
+
+
+ACCEPTED = RunAccepted(run_id="01", flow="hello")
+EVENTS = journal("01")
+FOLLOW = RunFlow(flow="hello", follow=True)
+
+
+def test_a_run_is_followed_to_its_last_event(tmp_path: Path) -> None:
+    """The events come after the response, as they come; what has nothing to say meanwhile is passed over."""
+    served = door_that_serves(tmp_path, ACCEPTED, EVENTS[:1], [], EVENTS[1:])
+    with served, converse(tmp_path, "here", FOLLOW) as conversation:
+        assert conversation.response == ACCEPTED
+        assert list(conversation.events()) == EVENTS
+
+
+def test_a_process_that_hangs_up_ends_the_events(tmp_path: Path) -> None:
+    """Also in the middle of one; the client has what was whole."""
+    with door_that_serves(tmp_path, ACCEPTED, EVENTS[:2]), converse(tmp_path, "here", FOLLOW) as conversation:
+        assert list(conversation.events()) == EVENTS[:2]
+
+
+def test_many_followers_do_not_lock_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit a run is accepted and not told; the store tells it."""
+    monkeypatch.setattr(control, "_FOLLOWERS_LIMIT", 0)
+    with door_that_serves(tmp_path, ACCEPTED, EVENTS), converse(tmp_path, "here", FOLLOW) as conversation:
+        assert conversation.response == ACCEPTED
+        assert list(conversation.events()) == []
+
+
+def test_a_client_that_does_not_read_costs_its_own_conversation_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sent away when its patience is over, others are served meanwhile, and no more than a piece waits for it."""
+    monkeypatch.setattr(control, "_PATIENCE_S", 0.2)
+    pieces: list[int] = []
+    ended = threading.Event()
+
+    def serve(asked: Request) -> Answer:
+        def flood() -> Iterator[Response | list[ev.RunEvent]]:
+            try:
+                yield ACCEPTED
+                for number in range(100_000):
+                    pieces.append(number)
+                    yield [node_started("01", number)] * 100
+            finally:
+                ended.set()
+
+        return CancelAccepted(run_id="01") if isinstance(asked, CancelRun) else flood()
+
+    door = ControlDoor(processes_folder(tmp_path), "here", serve)
+    door.start()
+    try:
+        with converse(tmp_path, "here", FOLLOW):
+            assert request(tmp_path, "here", CancelRun(run_id="01")) == CancelAccepted(run_id="01")
+            assert ended.wait(10)
+    finally:
+        door.stop()
+    assert len(pieces) < 1000
+
+
+def test_who_has_given_up_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that was told that nothing answers must not find its run executed later."""
+    with process_with_door(tmp_path) as process:
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(RuntimeUnusable) as given_up:
+            request(tmp_path, "other", RunFlow(flow=str(tmp_path / "served")), timeout_s=0.2)
+        process.send_signal(signal.SIGCONT)
+        assert request(tmp_path, "other", CancelRun(run_id="01")) == CancelAccepted(run_id="01")
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(10) == 0
+    assert not isinstance(given_up.value, Unreached)
+    assert not (tmp_path / "served").exists()
+
+
+def test_nobody_at_the_door_is_not_asked(tmp_path: Path) -> None:
+    """Nothing was asked where there is no door, or nobody behind it; so it may be asked again."""
+    with pytest.raises(Unreached):
+        converse(tmp_path, "other", FOLLOW)
+    with process_with_door(tmp_path) as process:
+        process.kill()
+        process.wait(10)
+        with pytest.raises(Unreached):
+            converse(tmp_path, "other", FOLLOW)

@@ -21,10 +21,13 @@ from atomiton_runtime.requests import (
 @pytest.mark.parametrize(
     ("request_", "written"),
     [
-        (RunFlow(flow="a"), b'{"request":"run","flow":"a","variables":{},"trigger":"api"}'),
+        (
+            RunFlow(flow="a"),
+            b'{"request":"run","flow":"a","variables":{},"trigger":"api","run_id":null,"follow":false}',
+        ),
         (
             RunFlow(flow="a", variables={"n": [1, None]}, trigger="tray"),
-            b'{"request":"run","flow":"a","variables":{"n":[1,null]},"trigger":"tray"}',
+            b'{"request":"run","flow":"a","variables":{"n":[1,null]},"trigger":"tray","run_id":null,"follow":false}',
         ),
         (CancelRun(run_id=RunId("R")), b'{"request":"cancel","run_id":"R","reason":"user"}'),
     ],

@@ -19,4 +19,5 @@ CODES: dict[str, str] = {
     "CLI-023": "this process cannot be reached by other processes",
     "CLI-099": "a fault of atomiton itself",
     "CLI-024": "a run was left to the process that executes it, which is cancelling it",
+    "CLI-025": "the owner of the data folder runs the flows of another folder",
 }

@@ -53,6 +53,14 @@ class Display(Protocol):
         ...
 
 
+class SignalInbox(Protocol):
+    """A `queue.SimpleQueue` that takes signals, among other things."""
+
+    def put(self, item: signal.Signals) -> None:
+        """Take a signal; may be called in a signal handler."""
+        ...
+
+
 def execute(runtime: Runtime, request: RunFlow | ResumeRun, display: Display) -> tuple[RunDocument, int]:
     """Run a flow to its end and return its document and the exit code.
 
@@ -107,7 +115,7 @@ def exit_code(document: RunDocument) -> int:
 
 
 @contextlib.contextmanager
-def signals_into(inbox: "queue.SimpleQueue[RunEvent | Notice | signal.Signals]") -> Generator[None]:
+def signals_into(inbox: SignalInbox) -> Generator[None]:
     """Put SIGINT, SIGTERM and SIGHUP into `inbox` instead of ending the process.
 
     `SimpleQueue.put` is made for signal handlers; a handler that called the runtime could meet a lock that the

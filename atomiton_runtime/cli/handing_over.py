@@ -3,105 +3,223 @@
 import os
 import queue
 import signal
+import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
 
 import click
+import msgspec
 
 from atomiton_runtime.cli.failures import error_text
 from atomiton_runtime.cli.following import INTERRUPTED, PATIENT_SIGNALS, Display, exit_code, signals_into
-from atomiton_runtime.control import is_live, request
+from atomiton_runtime.control import STOPPED, Conversation, Unreached, converse, is_live, request
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
 from atomiton_runtime.flow.variables import VariablesInvalid
-from atomiton_runtime.ids import RunId
-from atomiton_runtime.ownership import Owner
+from atomiton_runtime.ids import RunId, new_run_id
+from atomiton_runtime.ownership import PATIENCE_S, Owner, owner_of
 from atomiton_runtime.requests import CancelRun, Refused, ResumeRun, RunAccepted, RunFlow
 from atomiton_runtime.run.document import RunDocument, document
-from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent
-from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.runtime import Runtime
 
-_LOOK_S = 0.02
-"""The journal in the shared store is read so often: what an owner says of a run it keeps there first."""
+_CANCELLED = 3
 _TICK_S = 0.1
+_LOOK_S = 0.25
+"""So often the store is read where the owner does not say what happens, and an owner that ends is asked again."""
+_CANCEL_TIMEOUT_S = 2.0
+
+_Inbox: TypeAlias = "queue.SimpleQueue[RunEvent | signal.Signals | None]"
+"""Signals; the run's events; None: the owner says no more."""
 
 
 def execute_there(
-    runtime: Runtime, owner: Owner, asked: RunFlow | ResumeRun, display: Display
-) -> tuple[RunDocument, int]:
-    """Let `owner` execute a run to its end, and return its document and the exit code.
+    runtime: Runtime, request: RunFlow | ResumeRun, display: Display
+) -> tuple[RunDocument, int] | None:
+    """Let the owner execute a run to its end, and return its document and the exit code; None: there is no owner.
 
-    Signals cancel the run as they do when it is our own; the third one leaves it to its owner. Must be called in the
-    main thread.
+    An owner that ends or dies before it has accepted the run is replaced: by the next one, or by None. Signals cancel
+    the run as they do when it is our own; the third one leaves it to its owner. Must be called in the main thread.
 
     Raises:
         UsageError: the owner refuses the request, for reasons of the user's.
-        RuntimeUnusable: the owner does not answer (CLI-020), or died (RUN-010).
+        RuntimeUnusable: the owner does not answer (CLI-020), or what became of the run is not known (RUN-010).
     """
-    inbox: queue.SimpleQueue[RunEvent | Notice | signal.Signals] = queue.SimpleQueue()
-    data = runtime.places.data
+    asked = msgspec.structs.replace(request, follow=True)
+    if isinstance(asked, RunFlow):
+        asked = msgspec.structs.replace(asked, run_id=asked.run_id or new_run_id())
+    inbox: _Inbox = queue.SimpleQueue()
+    deadline = time.monotonic() + PATIENCE_S
     try:
         with signals_into(inbox):
-            response = request(data, owner.process, asked)
-            if isinstance(response, Refused):
-                raise VariablesInvalid(response.errors)
-            assert isinstance(response, RunAccepted)
-            return _follow(runtime, owner, response.run_id, display, inbox)
+            while (owner := owner_of(runtime.places.data)) is not None:
+                ended = _execute_at(runtime, owner, asked, _Follower(runtime, owner, display, inbox))
+                if ended is not None:
+                    return ended
+                if time.monotonic() > deadline:
+                    raise RuntimeUnusable("CLI-020", f"{owner.words} (process {owner.pid}) takes no run")
+                _await_another(inbox)
     finally:
         display.close()
+    return None
 
 
-def _follow(
-    runtime: Runtime,
-    owner: Owner,
-    run_id: RunId,
-    display: Display,
-    inbox: "queue.SimpleQueue[RunEvent | Notice | signal.Signals]",
-) -> tuple[RunDocument, int]:
-    shown = 0
-    signals: list[signal.Signals] = []
-    drawn = time.monotonic()
-    while True:
-        journal = _journal(runtime, run_id)
-        for event in journal[shown:]:
-            display.event(event)
-        shown = len(journal)
-        if journal and isinstance(journal[-1], FINAL_EVENTS):
-            told = document(journal)
-            return told, INTERRUPTED if signals[:1] == [signal.SIGINT] else exit_code(told)
-        if not is_live(runtime.places.data, owner.process):
-            raise _died(run_id)
-        if time.monotonic() - drawn > _TICK_S:
-            display.tick()
-            drawn = time.monotonic()
+def _await_another(inbox: _Inbox) -> None:
+    """Wait a moment; a signal ends the command, for nothing has begun."""
+    with suppress(queue.Empty):
+        number = inbox.get(timeout=_LOOK_S)
+        raise click.exceptions.Exit(INTERRUPTED if number is signal.SIGINT else _CANCELLED)
+
+
+def _execute_at(
+    runtime: Runtime, owner: Owner, asked: RunFlow | ResumeRun, follower: "_Follower"
+) -> tuple[RunDocument, int] | None:
+    """Let this owner execute the run to its end; None: it has not begun, and may be asked for again."""
+    data = runtime.places.data
+    try:
+        conversation = converse(data, owner.process, asked)
+    except Unreached as unreached:
+        if unreached.code != "CLI-020":
+            raise
+        return None
+    except RuntimeUnusable as unanswered:
+        # An owner that is stopped, say, will not do any more what it was asked for: it sees that nobody waits. One that
+        # hung up is dying; had it accepted the run, that is kept.
+        if isinstance(unanswered.__cause__, TimeoutError) or not _dies(data, owner):
+            raise
+        run_id = asked.run_id if isinstance(asked, RunFlow) else None
+        return follower.by_store(run_id) if run_id and _kept(runtime, run_id) else None
+    with conversation:
+        match conversation.response:
+            case Refused(errors=errors) if errors[0].code == STOPPED:
+                return None
+            case Refused(errors=errors):
+                raise _refusal(errors)
+            case response:
+                assert isinstance(response, RunAccepted)
+                return follower.by_door(conversation, response.run_id)
+
+
+def _dies(data: Path, owner: Owner) -> bool:
+    """Wait until the owner is dead; return whether it is."""
+    deadline = time.monotonic() + PATIENCE_S
+    while is_live(data, owner.process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_S)
+    return True
+
+
+class _Follower:
+    """Shows a run of the owner until its end, and makes signals cancel it."""
+
+    def __init__(self, runtime: Runtime, owner: Owner, display: Display, inbox: _Inbox) -> None:
+        self._runtime, self._owner, self._display, self._inbox = runtime, owner, display, inbox
+        self._journal: list[RunEvent] = []
+        self._signals: list[signal.Signals] = []
+
+    def by_door(self, conversation: Conversation, run_id: RunId) -> tuple[RunDocument, int]:
+        """Follow by what the owner says."""
+
+        def listen() -> None:
+            for event in conversation.events():
+                self._inbox.put(event)
+            self._inbox.put(None)
+
+        listener = threading.Thread(target=listen, name="follow-run", daemon=True)
+        listener.start()
         try:
-            number = inbox.get(timeout=_LOOK_S)
-        except queue.Empty:
-            continue
-        assert isinstance(number, signal.Signals)
-        signals.append(number)
-        if len(signals) > PATIENT_SIGNALS:
-            _leave(display, signals[0], run_id)
-        display.cancelling(len(signals))
-        request(runtime.places.data, owner.process, CancelRun(run_id=run_id))
+            while not self._has_ended:
+                try:
+                    item = self._inbox.get(timeout=_TICK_S)
+                except queue.Empty:
+                    self._display.tick()
+                    continue
+                if item is None:
+                    return self.by_store(run_id)
+                if isinstance(item, signal.Signals):
+                    self._cancel(item, run_id)
+                else:
+                    assert isinstance(item, RunEvent)
+                    self._take([item])
+        finally:
+            conversation.close()
+            listener.join()
+        return self._end()
+
+    def by_store(self, run_id: RunId) -> tuple[RunDocument, int]:
+        """Follow by what is kept: the owner died, or it hung up because this process was stopped for long."""
+        while True:
+            # First this: what an owner that is dead now has kept, is read now.
+            alive = is_live(self._runtime.places.data, self._owner.process)
+            journal = _kept(self._runtime, run_id) if alive else self._recovered(run_id)
+            self._take(journal[len(self._journal) :])
+            if self._has_ended:
+                return self._end()
+            if not alive:
+                raise RuntimeUnusable(
+                    "RUN-010",
+                    f"the process that executed the run {run_id} died, and the end of the run cannot be kept",
+                    hint=f"`atomiton show {run_id}` shows what is known of it",
+                )
+            self._display.tick()
+            with suppress(queue.Empty):
+                item = self._inbox.get(timeout=_LOOK_S)
+                if isinstance(item, signal.Signals):
+                    self._cancel(item, run_id)
+
+    def _recovered(self, run_id: RunId) -> Sequence[RunEvent]:
+        """Return what is kept of a run whose process died, with the last event that each start gives such runs."""
+        places = self._runtime.places
+        with Runtime(places.flows, data=places.data) as fresh:
+            return _kept(fresh, run_id)
+
+    @property
+    def _has_ended(self) -> bool:
+        return bool(self._journal) and is_final(self._journal[-1])
+
+    def _take(self, events: Sequence[RunEvent]) -> None:
+        for event in events:
+            self._journal.append(event)
+            self._display.event(event)
+
+    def _end(self) -> tuple[RunDocument, int]:
+        told = document(self._journal)
+        return told, INTERRUPTED if self._signals[:1] == [signal.SIGINT] else exit_code(told)
+
+    def _cancel(self, number: signal.Signals, run_id: RunId) -> None:
+        self._signals.append(number)
+        if len(self._signals) > PATIENT_SIGNALS:
+            _leave(self._display, self._signals[0], run_id)
+        self._display.cancelling(len(self._signals))
+        with suppress(RuntimeUnusable):  # what becomes of the run, and of its owner, is seen in any case
+            request(
+                self._runtime.places.data,
+                self._owner.process,
+                CancelRun(run_id=run_id),
+                timeout_s=_CANCEL_TIMEOUT_S,
+            )
 
 
-def _journal(runtime: Runtime, run_id: RunId) -> tuple[RunEvent, ...]:
+def _kept(runtime: Runtime, run_id: RunId) -> Sequence[RunEvent]:
     try:
         return runtime.journal(run_id)
     except UsageError:
-        return ()  # accepted, and on its way to the store
+        return ()
 
 
-def _died(run_id: RunId) -> RuntimeUnusable:
-    return RuntimeUnusable(
-        "RUN-010",
-        f"the process that executed the run {run_id} died",
-        hint=f"`atomiton resume {run_id}` continues it",
-    )
+def _refusal(errors: Sequence[ErrorInfo]) -> UsageError | RuntimeUnusable:
+    """Return what was refused as the error that it would be here, with its exit code."""
+    first = errors[0]
+    if first.code.startswith(("STORE-", "CLI-02", "RUN-011", "RUN-012")):
+        return RuntimeUnusable(first.code, first.message, hint=first.hint)
+    return VariablesInvalid(errors)
 
 
 def _leave(display: Display, number: signal.Signals, run_id: RunId) -> None:
     display.close()
     left = ErrorInfo("CLI-024", f"run {run_id} is being cancelled, and left to the process that executes it")
     click.echo(error_text(left), err=True)
-    os._exit(INTERRUPTED if number is signal.SIGINT else 3)
+    os._exit(INTERRUPTED if number is signal.SIGINT else _CANCELLED)

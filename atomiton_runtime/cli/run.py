@@ -15,7 +15,6 @@ from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.progress import LiveProgress, Silence
 from atomiton_runtime.cli.results import print_json, print_results
 from atomiton_runtime.flow.model import Flow
-from atomiton_runtime.ownership import owner_of
 from atomiton_runtime.requests import ResumeRun, RunFlow
 from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.runtime import Runtime
@@ -107,13 +106,9 @@ def execute_or_hand_over(
     runtime: Runtime, request: RunFlow | ResumeRun, flow: Flow, display: Display
 ) -> tuple[RunDocument, int]:
     """Let the owner of the data folder execute a run, if there is one; else execute it here."""
-    owner = owner_of(runtime.places.data)
-    if owner is None:
-        return execute(runtime, request, display)
-    if isinstance(request, RunFlow):
-        # What was written here may mean another file in the folders of the other process.
-        request = msgspec.structs.replace(request, flow=flow.path)
-    return execute_there(runtime, owner, request, display)
+    # What was written here may mean another file in the folders of the other process.
+    there = msgspec.structs.replace(request, flow=flow.path) if isinstance(request, RunFlow) else request
+    return execute_there(runtime, there, display) or execute(runtime, request, display)
 
 
 def show_end(document: RunDocument, flow: Flow, display: Display, *, as_json: bool) -> None:

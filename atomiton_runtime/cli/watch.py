@@ -12,7 +12,7 @@ from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.journal import notice_lines, run_line
 from atomiton_runtime.cli.wording import counted, dim
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.ownership import Owner, Ownership, announce
+from atomiton_runtime.ownership import Owner, Ownership, announce, refuse_other_flows, retire
 from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent, RunQueued
 from atomiton_runtime.run.notices import Notice
 from atomiton_runtime.runtime import Runtime
@@ -34,8 +34,9 @@ def command(installation: Installation) -> int:
     try:
         other = ownership.take()
         if other is not None:
-            place = runtime.places.data
-            click.echo(f"{other.words} (process {other.pid}) already does this for {place}", err=True)
+            places = runtime.places
+            refuse_other_flows(places.data, other, places.flows)
+            click.echo(f"{other.words} (process {other.pid}) already does this for {places.data}", err=True)
             return 0
         return _watch(runtime)
     finally:
@@ -50,12 +51,15 @@ def _watch(runtime: Runtime) -> int:
             # Before the start, so that no flow is loaded before anybody listens.
             unsubscribe = runtime.subscribe(happened.put)
             runtime.start()
-            announce(runtime.places.data, Owner(process=runtime.process, kind="watch", pid=os.getpid()))
+            places = runtime.places
+            me = Owner(process=runtime.process, kind="watch", pid=os.getpid(), flows=str(places.flows))
+            announce(places.data, me)
             _greet(runtime)
             number = _tell(happened)
         finally:
             if unsubscribe is not None:
                 unsubscribe()
+            retire(runtime.places.data)
             runtime.stop()
     return _INTERRUPTED if number is signal.SIGINT else 0
 

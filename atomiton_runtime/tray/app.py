@@ -1,21 +1,27 @@
 """Starts and ends the tray: one for a data folder, until its user or a signal ends it."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from atomiton_runtime import control
 from atomiton_runtime.clock import Clock, SystemClock
-from atomiton_runtime.ownership import Owner, Ownership
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.ownership import PATIENCE_S, Owner, Ownership, refuse_other_flows
 from atomiton_runtime.requests import Refused, RunFlow
+from atomiton_runtime.settings import Places
 from atomiton_runtime.tray import wording
 from atomiton_runtime.tray.autostart import APP_NAME
 from atomiton_runtime.tray.client import Tray
 from atomiton_runtime.tray.port import TrayRuntime
 from atomiton_runtime.tray.surface import Surface, Wiring, create_surface
+
+_LOOK_AGAIN_S = 0.05
 
 
 def run_tray(
@@ -41,35 +47,59 @@ def run_tray(
         surface: makes the icon.
 
     Raises:
-        RuntimeUnusable: the data folder cannot be used (TRAY-012), the runtime cannot start, or the first tray does
-            not answer (CLI-020).
+        RuntimeUnusable: the data folder cannot be used (TRAY-012), the runtime cannot start, the owner of the data
+            folder does not answer (CLI-020), or it runs the flows of another folder (CLI-025).
     """
     tell = say or _say
-    with contextlib.ExitStack() as stack:
-        ownership = Ownership(runtime.places.data)
-        stack.callback(ownership.release)
-        other = ownership.take()
-        if other is not None:
-            tell(
-                f"{APP_NAME} already runs for {runtime.places.data}: {other.words}, process {other.pid} (TRAY-010)"
-            )
-            return _hand_over(runtime.places.data, other, run, tell) if run else 0
+    places = runtime.places
+    ownership = Ownership(places.data)
+    deadline = time.monotonic() + PATIENCE_S
+    try:
+        while (other := ownership.take()) is not None:
+            if run is None:
+                refuse_other_flows(places.data, other, places.flows)
+            try:
+                refusal = _hand_over(places, other, run) if run else ()
+            except control.Unreached:
+                # It ends just now, or dies: then this one takes its place.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_AGAIN_S)
+                continue
+            where = f"{other.words}, process {other.pid}"
+            tell(f"{APP_NAME} already runs for {places.data}: {where} (TRAY-010)")
+            for error in refusal:
+                tell(wording.error_text(error))
+            return 2 if refusal else 0
         tray = Tray(runtime, autostart_command, clock or SystemClock(), tell, surface)
         with _ended_by_signals(tray.stop):
             tray.run(run)
+    finally:
+        ownership.release()
     return 0
 
 
-def _hand_over(data: Path, owner: Owner, flow: str, tell: Callable[[str], object]) -> int:
-    """Ask the owner of `data` to execute `flow`; return the exit code."""
-    # A relative path means another file in the other process's folder.
-    request = RunFlow(flow=str(Path(flow).absolute()) if Path(flow).is_file() else flow, trigger="tray")
-    match control.request(data, owner.process, request):
-        case Refused(errors=errors):
-            tell("\n".join(wording.error_text(error) for error in errors))
-            return 2
-        case _:
-            return 0
+def _hand_over(places: Places, owner: Owner, flow: str) -> Sequence[ErrorInfo]:
+    """Ask the owner of the data folder to execute `flow`; return what is wrong with that.
+
+    Raises:
+        Unreached: it was not asked, or it is ending (CLI-020).
+        RuntimeUnusable: it does not answer (CLI-020).
+    """
+    response = control.request(places.data, owner.process, RunFlow(flow=_meant(places, flow), trigger="tray"))
+    if not isinstance(response, Refused):
+        return ()
+    if response.errors[0].code == control.STOPPED:
+        raise control.Unreached("CLI-020", response.errors[0].message)
+    return response.errors
+
+
+def _meant(places: Places, flow: str) -> str:
+    """Return the flow's file: a relative path, or an id, may mean another one in the other process's folders."""
+    if "/" in flow or os.sep in flow or flow.endswith(".toml"):
+        return str(Path(flow).expanduser().absolute())
+    own = places.flows / f"{flow}.toml"
+    return str(own) if own.is_file() else flow
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import msgspec
 from atomiton_runtime.clock import Clock
 from atomiton_runtime.errors import AtomitonError
 from atomiton_runtime.ids import FlowId
-from atomiton_runtime.ownership import Owner
+from atomiton_runtime.ownership import Owner, retire
 from atomiton_runtime.ownership import announce as announce_owner
 from atomiton_runtime.requests import CancelRun, Refused, Request, RunFlow
 from atomiton_runtime.run.events import RunEvent
@@ -97,16 +97,16 @@ class Tray:
         unsubscribe = self._runtime.subscribe(self._inbox.put, kinds=tray_state.KINDS)
         try:
             self._runtime.start()
-            announce_owner(
-                self._runtime.places.data,
-                Owner(process=self._runtime.process, kind="tray", pid=os.getpid()),
-            )
+            places = self._runtime.places
+            me = Owner(process=self._runtime.process, kind="tray", pid=os.getpid(), flows=str(places.flows))
+            announce_owner(places.data, me)
             worker.start()
             self._surface.run()
         finally:
             unsubscribe()
             self._stopping.set()
             self._inbox.put(_Ended())
+            retire(self._runtime.places.data)
             self._runtime.stop()
             if worker.ident is not None:
                 worker.join(_WORKER_PATIENCE_S)

@@ -10,15 +10,17 @@ from typing import Self
 
 import msgspec
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from atomiton_runtime.cli import cancel, run
 from atomiton_runtime.cli.installation import Installation
 from atomiton_runtime.clock import SystemClock
 from atomiton_runtime.control import ControlDoor, processes_folder
+from atomiton_runtime.errors import UsageError
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.nodes.registry import NodeCatalogue
+from atomiton_runtime.ownership import Owner, announce
 from atomiton_runtime.requests import Request, Response, RunFlow
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.document import RunDocument, document
@@ -33,7 +35,7 @@ from atomiton_runtime.tray.state import TrayState
 from tests.contract import written
 from tests.doubles.runtime import FakeRuntime
 
-BY_TRAY, BY_CLI, RESUME, CANCEL = written.requests()
+BY_TRAY, BY_CLI, HANDED_OVER, RESUME, CANCEL = written.requests()
 ACCEPTED, CANCELLING, NO_FLOW, NO_RUN = written.responses()
 EVENTS = written.events()
 CANCELLED = written.events("events-of-a-cancelled-run")
@@ -249,6 +251,48 @@ def test_the_end_of_a_run_is_the_exit_code(tmp_path: Path) -> None:
 
     assert shown.return_value == 3
     assert "cancelled" in shown.stderr
+
+
+@pytest.mark.parametrize(("response", "code"), [(ACCEPTED, 0), (NO_FLOW, 2)])
+def test_a_run_beside_an_owner_is_handed_over_as_written(
+    response: Response, code: int, tmp_path: Path
+) -> None:
+    """The owner gets the written request, and what it says of the run is what the command shows."""
+    heard: queue.SimpleQueue[Request] = queue.SimpleQueue()
+    runtime = WrittenRuntime(tmp_path, EVENTS)
+
+    def serve(request: Request) -> Iterator[Response | list[ev.RunEvent]]:
+        heard.put(request)
+        yield response
+        yield []
+        yield EVENTS
+
+    data = runtime.places.data
+    door = ControlDoor(processes_folder(data), "owner", serve)
+    door.start()
+    announce(data, Owner(process="owner", kind="watch", pid=1, flows=str(runtime.places.flows)))
+    try:
+        shown = _invoke(runtime, "greeting", "--who", "Ada", "--json")
+    finally:
+        door.stop()
+
+    request = heard.get(timeout=10)
+    assert isinstance(request, RunFlow)
+    assert request.run_id is not None
+    flow = str(runtime.places.flows / "greeting.toml")
+    assert request == msgspec.structs.replace(HANDED_OVER, run_id=request.run_id, flow=flow)
+    assert runtime.requests == [], "nothing is executed here"
+    if code == 0:
+        assert shown.return_value == 0
+        assert json.loads(shown.stdout) == json.loads(msgspec.json.encode(document(EVENTS)))
+    else:
+        assert isinstance(shown.exception, UsageError)
+        assert shown.exception.code == "FLOW-404"
+
+
+def _invoke(runtime: WrittenRuntime, *arguments: str) -> Result:
+    installation = WrittenInstallation(runtime)
+    return CliRunner().invoke(run.command, arguments, obj=installation, standalone_mode=False)
 
 
 @pytest.mark.parametrize(("response", "code"), [(CANCELLING, 0), (NO_RUN, 2)])

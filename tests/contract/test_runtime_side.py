@@ -12,7 +12,7 @@ from atomiton_runtime.run.events import FINAL_EVENTS
 from tests.contract import written
 from tests.doubles.addresses import Collected
 
-BY_TRAY, BY_CLI, RESUME, CANCEL = written.requests()
+BY_TRAY, BY_CLI, HANDED_OVER, RESUME, CANCEL = written.requests()
 ACCEPTED, CANCELLING, NO_FLOW, NO_RUN = map(written.shape, written.responses())
 
 
@@ -55,6 +55,24 @@ def test_the_journal_of_a_written_request_is_the_written_one(runtime: Runtime, e
 
     assert written.shape(runtime.journal(response.run_id)) == written.shape(written.events())
     assert written.shape(runtime.show(response.run_id)) == written.shape(document)
+
+
+def test_a_run_that_is_handed_over_is_served_as_written(runtime: Runtime) -> None:
+    """After the response come the run's events until its last, under the id that the client chose, and once only."""
+    assert isinstance(HANDED_OVER, RunFlow)
+    served = runtime.serve(HANDED_OVER)
+    assert isinstance(served, Iterator)
+    response, *news = [said for said in served if said]
+    again = runtime.serve(HANDED_OVER)
+    assert isinstance(again, Iterator)
+    (refused,) = again
+
+    assert written.shape(response) == ACCEPTED
+    events = [event for group in news for event in group]
+    assert {event.run_id for event in events} == {HANDED_OVER.run_id}
+    assert written.shape(events) == written.shape(written.events())
+    assert isinstance(refused, Refused)
+    assert refused.errors[0].code == "RUN-022"
 
 
 def test_a_written_cancel_request_ends_a_run(runtime: Runtime, ends: Collected) -> None:

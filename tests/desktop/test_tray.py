@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from atomiton_runtime.control import ControlDoor, processes_folder
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, Where
 from atomiton_runtime.flow.model import Variable
 from atomiton_runtime.ids import FlowId
@@ -510,13 +509,8 @@ def test_second_tray_hands_over(
 ) -> None:
     """What a second tray was to run is run by the first; what that refuses is said."""
     runtime.refusal = refusal
-    door = ControlDoor(processes_folder(runtime.places.data), runtime.process, runtime.submit)
-    door.start()
-    try:
-        second = start_tray(run="first")
-        assert second.wait() == code
-    finally:
-        door.stop()
+    second = start_tray(run="first")
+    assert second.wait() == code
     assert runtime.requests == [RunFlow(flow="first", trigger="tray")]
     assert [line for line in second.said if "FLOW-404" in line] == ["there is no flow x (FLOW-404)"] * len(
         refusal

@@ -4,7 +4,15 @@ import sys
 from pathlib import Path
 
 from atomiton_runtime.control import ControlDoor, processes_folder
-from atomiton_runtime.requests import CancelAccepted, CancelRun, Request, Response, RunAccepted
+from atomiton_runtime.requests import (
+    CancelAccepted,
+    CancelRun,
+    Refused,
+    Request,
+    Response,
+    RunAccepted,
+    RunFlow,
+)
 
 
 def answer(request: Request) -> Response:
@@ -14,8 +22,12 @@ def answer(request: Request) -> Response:
             raise ValueError("a fault of the runtime")
         case CancelRun():
             return CancelAccepted(run_id=request.run_id)
+        case RunFlow(flow=flow):
+            if flow.startswith("/"):
+                Path(flow).touch()
+            return RunAccepted(run_id="01", flow=flow)
         case _:
-            return RunAccepted(run_id="01", flow=request.flow)
+            return Refused(errors=())
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from atomiton_runtime.control import ControlDoor, processes_folder
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
 from atomiton_runtime.flow.model import Notify, Variable
 from atomiton_runtime.flow.problems import Problem
@@ -63,16 +64,21 @@ class FakeRuntime:
         self._subscribers: list[tuple[Callable[[RunEvent | Notice], object], tuple[str, ...]]] = []
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
+        self._door: ControlDoor | None = None
 
     # -- what the tray uses
 
     def start(self) -> "FakeRuntime":
         self.started = True
+        self._door = ControlDoor(processes_folder(self.places.data), self.process, self.submit)
+        self._door.start()
         return self
 
     def stop(self) -> None:
         self.stopped = True
         self.gate.set()
+        if self._door is not None:
+            self._door.stop()
 
     def submit(self, request: Request) -> Response:
         self.requests.append(request)
