@@ -260,8 +260,7 @@ class SqliteEngine(StorageEngine):
                 yield connection
                 connection.execute("COMMIT")
             finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                connection.rollback()
         except (sqlite3.Error, UnicodeDecodeError) as exc:
             raise self._note(explained(exc, "STORE-002", "write", self._path)) from exc
 
@@ -273,8 +272,7 @@ class SqliteEngine(StorageEngine):
         try:
             yield
         finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            connection.rollback()
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
