@@ -137,6 +137,21 @@ def test_notifications(show: Callable[..., Icon], host: TrayHost) -> None:
     eventually(lambda: host.closed == [bubble.id])
 
 
+def test_news_older_than_the_icon_are_shown(host: TrayHost) -> None:
+    """What is announced before the icon lives is shown once it does: the first news come while it starts."""
+    icon = Icon("icon", PICTURE, "Title")
+    icon.notify("first")
+    icon.notify("second")
+    icon.run_detached()
+    try:
+        host.wait_for_bubble("Title", "second")
+        assert [bubble.text for bubble in host.bubbles] == ["first", "second"]
+    finally:
+        icon.stop()
+        assert icon._thread is not None
+        icon._thread.join(5)
+
+
 def test_setup_runs_once_the_icon_lives(bus: object) -> None:
     """`run` calls its setup function in a thread, and stopping before `run` ends it at once."""
     called: list[BaseIcon] = []

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 
 from dbus_fast import Message, NameFlag
@@ -99,6 +100,8 @@ class Icon(BaseIcon):
         self._item = item.ItemService(self._look, self._activate)
         self._menu_service = self._new_menu_service()
         self._notifications: Notifications | None = None
+        self._unshown: deque[Notification] = deque()
+        """What is to be shown, and waits for the loop and its bus: the first news may be older than both."""
 
     def stop(self) -> None:
         """End `run`; returns at once, may be called from anywhere and more than once."""
@@ -107,7 +110,8 @@ class Icon(BaseIcon):
 
     def show(self, notification: Notification) -> None:
         """Show a notification; if nobody can, that is reported (TRAY-007)."""
-        self._post(lambda: self._send_off(self._show_notification(notification)))
+        self._unshown.append(notification)
+        self._post(self._show_waiting)
 
     # -- What pystray asks of a back-end (0.19.5) ----------------------------------------------------------
 
@@ -200,6 +204,7 @@ class Icon(BaseIcon):
                     self._report_once(
                         "TRAY-001", f"no icon: {exc}; looking for a session bus again and again"
                     )
+                    self._show_waiting()
                     await self._rest(pause_s)
                     pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                     continue
@@ -238,6 +243,7 @@ class Icon(BaseIcon):
 
     async def _move_in(self, bus: MessageBus) -> None:
         self._notifications = Notifications(bus, self._app, self.name)
+        self._show_waiting()
         bus.export(item.PATH, self._item)
         bus.export(dbusmenu.PATH, self._menu_service)
         bus.add_message_handler(self._on_message)
@@ -273,6 +279,11 @@ class Icon(BaseIcon):
             self._report_once("TRAY-002", f"this desktop shows no tray (yet): {exc}; waiting for one")
         else:
             self.registered.set()
+
+    def _show_waiting(self) -> None:
+        """Show what waits, unless the bus is still being sought for the first time."""
+        while self._unshown and (self._notifications is not None or "TRAY-001" in self._told):
+            self._send_off(self._show_notification(self._unshown.popleft()))
 
     async def _show_notification(self, notification: Notification) -> None:
         try:
