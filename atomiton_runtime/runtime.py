@@ -50,6 +50,7 @@ from atomiton_runtime.run.document import RunDocument, RunSummary, document
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, is_final
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.running import Run
+from atomiton_runtime.secrecy.vault import open_vault
 from atomiton_runtime.settings import Places, find_places
 from atomiton_runtime.storage.create import create_storage
 from atomiton_runtime.storage.engine import StorageEngine
@@ -99,6 +100,7 @@ class Runtime:
             folder=self.places.flows,
             watch=watch,
             process=self.process,
+            vault=open_vault(self.places.data),
         )
         # Whoever shares the store meets in one folder: who is alive there decides what an open run means.
         self._meeting_place = self.places.data if storage is None else _folder_of(self._engine)

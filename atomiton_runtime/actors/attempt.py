@@ -1,6 +1,5 @@
 """Executes one attempt of a node: inputs and templates in, an outcome out. Raises nothing."""
 
-import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,14 +9,18 @@ from typing import cast
 
 import msgspec
 
+from atomiton_runtime.actors.hiding import HidingValues
 from atomiton_runtime.actors.messages import ExecuteNode, Iteration
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, StorageError, Where
 from atomiton_runtime.flow.expressions import Scope, Templated, render
 from atomiton_runtime.flow.model import ListInput, Node, SingleInput, TableInput
 from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeError
+from atomiton_runtime.nodes.environment import NodeEnvironment
 from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
 from atomiton_runtime.run.draft import timeout_error
 from atomiton_runtime.run.given import Answer, Cancelled, Failed, Outcome, Skipped, Succeeded
+from atomiton_runtime.secrecy.mask import MaskedLines
+from atomiton_runtime.secrecy.vault import NO_SECRETS, Vault
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.values import Value, copied, preview
 
@@ -33,11 +36,33 @@ def attempt(
     catalogue: NodeCatalogue,
     large_values: LargeValues,
     log: Callable[[str], None] = _nowhere,
+    vault: Vault = NO_SECRETS,
 ) -> Answer:
-    """Return what became of the step of an attempt that `order` asks for; `log` is told what the node says."""
+    """Return what became of the step of an attempt that `order` asks for.
+
+    Args:
+        order: the node, its step and what it has for that.
+        catalogue: the node types.
+        large_values: keeps outputs that are too large for a journal.
+        log: told what the node says.
+        vault: the secrets; none of those that were ever handed out is in the answer, or told to `log`.
+    """
+    lines = MaskedLines(lambda: vault.mask, log)
+    answer = _attempt(order, catalogue, HidingValues(large_values, vault, lines.say), lines.say, vault)
+    lines.end()
+    return answer
+
+
+def _attempt(
+    order: ExecuteNode,
+    catalogue: NodeCatalogue,
+    large_values: HidingValues,
+    log: Callable[[str], None],
+    vault: Vault,
+) -> Answer:
     began = time.perf_counter()
     try:
-        outcome = _execute(order, catalogue, large_values, log)
+        outcome = _execute(order, catalogue, large_values, log, vault)
     except NodeCancelledError:
         outcome = _stopped(order)
     except NodeError as error:
@@ -52,12 +77,16 @@ def attempt(
 
 
 def _execute(
-    order: ExecuteNode, catalogue: NodeCatalogue, large_values: LargeValues, log: Callable[[str], None]
+    order: ExecuteNode,
+    catalogue: NodeCatalogue,
+    large_values: HidingValues,
+    log: Callable[[str], None],
+    vault: Vault,
 ) -> Outcome:
     order.cancel.raise_if_cancelled()
     node = order.written
     value = _input(node, order, large_values)
-    scope = _scope(order, value, large_values)
+    scope = _scope(order, value, large_values, vault)
     if order.step == "begin" and node.when is not None and not node.when.evaluate(scope):
         return Skipped(f"`when` is false: {node.when.text}")
     catalogued = catalogue.find(node.type)
@@ -86,7 +115,7 @@ def _step(
     catalogued: CataloguedType,
     parameters: msgspec.Struct,
     context: NodeContext,
-    large_values: LargeValues,
+    large_values: HidingValues,
 ) -> Outcome:
     node_type = catalogued.node_type
     if catalogued.body is None:
@@ -97,7 +126,7 @@ def _step(
     return body_steps.execute(order, node_type, parameters, context, large_values)
 
 
-def _input(node: Node, order: ExecuteNode, large_values: LargeValues) -> Value:
+def _input(node: Node, order: ExecuteNode, large_values: HidingValues) -> Value:
     values = [None if raw is None else large_values.unpack(raw) for raw in order.inputs]
     match node.input:
         case None:
@@ -110,12 +139,13 @@ def _input(node: Node, order: ExecuteNode, large_values: LargeValues) -> Value:
             return {name: value for (name, _), value in zip(refs, values, strict=True)}
 
 
-def _scope(order: ExecuteNode, value: Value, large_values: LargeValues) -> Scope:
+def _scope(order: ExecuteNode, value: Value, large_values: HidingValues, vault: Vault) -> Scope:
     flow = order.flow
     names: dict[str, object] = {
         "input": value,
         "vars": copied(order.variables),  # the run's own are for all its nodes
-        "env": os.environ,
+        "env": NodeEnvironment(_folder(flow.folder)),
+        "secrets": vault.names,
         "run": {"id": order.run_id, "trigger": order.trigger, "started_at": order.started_at},
         "flow": {"id": flow.id, "name": flow.name, "folder": flow.folder},
         "now": datetime.now(UTC).isoformat(),
@@ -125,7 +155,7 @@ def _scope(order: ExecuteNode, value: Value, large_values: LargeValues) -> Scope
     return Scope(names)
 
 
-def _names_of(iteration: Iteration, large_values: LargeValues) -> dict[str, object]:
+def _names_of(iteration: Iteration, large_values: HidingValues) -> dict[str, object]:
     names: dict[str, object] = {"item": large_values.unpack(iteration.item), "index": iteration.index}
     if iteration.outer is not None:
         names["outer"] = _names_of(iteration.outer, large_values)
@@ -143,15 +173,18 @@ def _stopped(order: ExecuteNode) -> Outcome:
     return Failed(timeout_error(order.flow.path, order.written, order.node_id))
 
 
-def _info(error: AtomitonError, order: ExecuteNode, large_values: LargeValues) -> ErrorInfo:
+def _info(error: AtomitonError, order: ExecuteNode, large_values: HidingValues) -> ErrorInfo:
     place = "" if order.iteration is None else _place(order.iteration, large_values)
     # File names and what programs print may hold halves of characters, which no journal can keep.
     message = f"{error.message}{place}".encode("utf-8", "replace").decode()
     where = error.where or Where(order.flow.path, order.written.line, 1)
-    return ErrorInfo(error.code, message, order.node_id, where, error.hint)
+    hint = error.hint
+    if (mask := large_values.mask) is not None:
+        message, hint = mask.text(message), None if hint is None else mask.text(hint)
+    return ErrorInfo(error.code, message, order.node_id, where, hint)
 
 
-def _place(iteration: Iteration, large_values: LargeValues) -> str:
+def _place(iteration: Iteration, large_values: HidingValues) -> str:
     """Return which item a failure is about: ` (item 3: {"id": 7})`."""
     if not iteration.numbered:
         return ""

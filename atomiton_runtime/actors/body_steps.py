@@ -6,6 +6,7 @@ from typing import assert_never, cast
 
 import msgspec
 
+from atomiton_runtime.actors.hiding import HidingValues
 from atomiton_runtime.actors.messages import ExecuteNode
 from atomiton_runtime.flow.model import Body
 from atomiton_runtime.nodes.base import NodeContext, NodeType
@@ -13,7 +14,6 @@ from atomiton_runtime.nodes.body import BodyType, Execution, Opening
 from atomiton_runtime.run.given import Again, Opened, Outcome, Succeeded
 from atomiton_runtime.run.plan import Plan
 from atomiton_runtime.run.scope import Ended
-from atomiton_runtime.storage.large_values import LargeValues
 
 
 def execute(
@@ -21,7 +21,7 @@ def execute(
     node_type: NodeType,
     parameters: msgspec.Struct,
     context: NodeContext,
-    large_values: LargeValues,
+    large_values: HidingValues,
 ) -> Outcome:
     """Return the outcome of a step; raises what the node type raises."""
     body_type = cast(BodyType, node_type)
@@ -42,7 +42,7 @@ def execute(
             assert_never(order.step)
 
 
-def _opened(order: ExecuteNode, body_type: BodyType, opening: Opening, large_values: LargeValues) -> Outcome:
+def _opened(order: ExecuteNode, body_type: BodyType, opening: Opening, large_values: HidingValues) -> Outcome:
     node = order.written
     graph = order.flow.subflows[node.calls] if node.calls is not None else node.body
     assert graph is not None
@@ -58,7 +58,7 @@ def _opened(order: ExecuteNode, body_type: BodyType, opening: Opening, large_val
         collect=opening.collect,
         takes=_takes(opening, graph),
     )
-    items = [large_values.pack({"": item})[""] for item in opening.items or ()]
+    items = [large_values.pack_item(item) for item in opening.items or ()]
     return Opened(plan, items, _hash(items))
 
 
@@ -86,7 +86,7 @@ def _takes(opening: Opening, graph: Body) -> tuple[int, ...]:
             assert_never(opening.takes)
 
 
-def _execution(ended: Ended, large_values: LargeValues) -> Execution:
+def _execution(ended: Ended, large_values: HidingValues) -> Execution:
     return Execution(
         index=ended.index,
         outputs={

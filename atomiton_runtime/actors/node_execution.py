@@ -9,6 +9,7 @@ from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.run.given import Answer, Failed
+from atomiton_runtime.secrecy.vault import Vault
 from atomiton_runtime.storage.large_values import LargeValues
 
 
@@ -28,17 +29,19 @@ class NodeExecution(GuardedActor[ExecuteNode]):
         catalogue: NodeCatalogue,
         large_values: LargeValues,
         conductor: Address,
+        vault: Vault,
     ) -> None:
         super().__init__(address, supervisor)
         self._number = number
         self._catalogue = catalogue
         self._large_values = large_values
         self._conductor = conductor
+        self._vault = vault
 
     def receive(self, message: ExecuteNode) -> None:
         """Execute and report."""
         speech = Speech(lambda speech: self._conductor.tell(_spoke(message, speech)))
-        self._report(message, attempt(message, self._catalogue, self._large_values, speech.say))
+        self._report(message, attempt(message, self._catalogue, self._large_values, speech.say, self._vault))
 
     def on_fault(self, message: object, error: BaseException) -> None:
         """Report the attempt that could not even fail in the usual way (memory ran out, say)."""

@@ -20,6 +20,7 @@ from atomiton_runtime.actors.workers import Workers
 from atomiton_runtime.clock import SystemClock
 from atomiton_runtime.nodes.base import NodeType
 from atomiton_runtime.nodes.registry import NodeCatalogue
+from atomiton_runtime.secrecy.vault import Vault
 from atomiton_runtime.storage.engine import StorageEngine
 from atomiton_runtime.storage.retention import Housekeeping
 
@@ -30,10 +31,18 @@ class ActorSystem:
     """All actors of one runtime. Books outlive the actors that write in them, addresses outlive both."""
 
     def __init__(
-        self, *, engine: StorageEngine, catalogue: NodeCatalogue, folder: Path, watch: bool, process: str
+        self,
+        *,
+        engine: StorageEngine,
+        catalogue: NodeCatalogue,
+        folder: Path,
+        watch: bool,
+        process: str,
+        vault: Vault,
     ) -> None:
         self._engine = engine
         self._catalogue = catalogue
+        self._vault = vault
         self._lock = threading.Lock()
         """Actors are started by the runtime's thread, the conductor (workers) and the supervisor (anew)."""
         self._factories: dict[str, tuple[Address, Start]] = {}
@@ -150,6 +159,7 @@ class ActorSystem:
                 catalogue=self._catalogue,
                 large_values=self._engine.large_values,
                 conductor=self.conductor,
+                vault=self._vault,
             ),
         )
         self._start(address.name)

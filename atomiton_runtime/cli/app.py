@@ -31,6 +31,7 @@ COMMANDS = {
     "new": "Write a flow file to start from.",
     "import": "Turn a flow of the original Atomiton into a file of ours.",
     "nodes": "List the node types, or describe one.",
+    "secrets": "Keep the secrets that flows use.",
     "schema": "Print the JSON Schema of flow files.",
 }
 """Command -> its line in the help. The module of a command is loaded when it is called, so the line is here."""

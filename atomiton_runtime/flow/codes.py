@@ -36,7 +36,7 @@ CODES: dict[str, str] = {
     "EXPR-005": "An expression is too large, nested too deep, or would cost too much.",
     "EXPR-006": "An expression uses a part of Jinja2 that is not available here.",
     "EXPR-007": "An expression uses a filter, test, method or function that does not exist.",
-    "EXPR-008": "An expression uses secrets, which come in a later version.",
+    "EXPR-008": "An expression uses `secrets` in another way than `secrets.NAME`.",
     "EXPR-009": "A value cannot be part of a text, or is no data.",
     "EXPR-010": "An expression uses a variable that the flow does not declare.",
     "PARAM-001": "A node has a parameter that its node type does not know.",

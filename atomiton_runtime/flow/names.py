@@ -18,6 +18,7 @@ OUTER = "outer"
 FUNCTIONS = frozenset(("range",))
 """What may be called by its bare name."""
 
+_ONLY_BY_NAME = "secrets are only taken one by one, each by its name"
 _KEYS = {"run": RUN_KEYS, "flow": FLOW_KEYS}
 _WHERE_ITEMS = {
     "item": "`item` exists inside a body and in expressions over items",
@@ -65,8 +66,7 @@ def _fault(use: Use, variables: Collection[str], repeats: Collection[str]) -> Na
     if name == "vars":
         return None if key is None or key in variables else _undeclared(key, variables)
     if name == "secrets":
-        hint = "take it from the environment for now: `env.NAME`"
-        return NameFault("EXPR-008", "secrets come in a later version", hint, name)
+        return None if key is not None else NameFault("EXPR-008", _ONLY_BY_NAME, "write `secrets.NAME`", name)
     if name in _KEYS and key is not None and key not in _KEYS[name]:
         known = ", ".join(f"`{name}.{each}`" for each in _KEYS[name])
         hint = did_you_mean(key, _KEYS[name]) or f"there are {known}"

@@ -1,6 +1,7 @@
 """Lists the error codes of parameters and node types, each with its meaning."""
 
 CODES: dict[str, str] = {
+    "ENV-001": "`.env` beside the flow cannot be read",
     "PARAM-001": "A node has a parameter that its node type does not know.",
     "PARAM-002": "A parameter has a value of the wrong type.",
     "PARAM-003": "A parameter's number, length or form is outside of what is allowed.",

@@ -1,6 +1,5 @@
 """Carries out a call of a `python` node in a warm process, and says what its failures mean for the flow's author."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -8,6 +7,7 @@ import msgspec
 
 from atomiton_runtime.errors import Where
 from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeError
+from atomiton_runtime.nodes.environment import inherited
 from atomiton_runtime.nodes.processes import Ended, signal_name
 from atomiton_runtime.nodes.python_call import START_S, Answer, Leash, Prints, call
 from atomiton_runtime.nodes.python_source import Source
@@ -42,7 +42,9 @@ def execute(
         NodeCancelledError: the attempt was told to stop, and its process is gone.
     """
     request = _request(source, context)
-    key = WorkerKey(interpreter, str(context.folder), max_memory, frozenset(os.environ.items()))
+    key = WorkerKey(
+        interpreter, str(context.folder), max_memory, frozenset(inherited(context.folder).items())
+    )
     prints = Prints(context.log)
     while True:
         context.cancel.raise_if_cancelled()

@@ -21,6 +21,7 @@ from atomiton_runtime.nodes.base import (
     Port,
 )
 from atomiton_runtime.nodes.content import as_bytes
+from atomiton_runtime.nodes.environment import inherited
 from atomiton_runtime.nodes.paths import resolved
 from atomiton_runtime.nodes.processes import Ended, signal_name, start_tree
 from atomiton_runtime.nodes.scalars import Size
@@ -147,7 +148,10 @@ class ShellCommand(NodeType):
         """Run the command and return what it printed."""
         context.cancel.raise_if_cancelled()
         folder = _folder(parameters, context)
-        environment = {**os.environ, **{name: str(value) for name, value in parameters.env.items()}}
+        environment = {
+            **inherited(context.folder),
+            **{name: str(value) for name, value in parameters.env.items()},
+        }
         command = _command(parameters, folder, environment)
         given = None if parameters.stdin is UNSET else as_bytes(parameters.stdin, "utf-8")
         output, errors = Capture(parameters.max_output), Capture(parameters.max_output)

@@ -38,7 +38,10 @@ class Capture:
 
     def last_lines(self, count: int) -> str:
         """Return the last lines of the stream, at most 4 KiB of them."""
-        lines = self._tail.decode("utf-8", errors="replace").strip().splitlines()
+        tail = self._tail
+        if self.size_bytes > len(tail):  # the first line is a piece, of a secret perhaps
+            tail = tail.partition(b"\n")[2] or tail
+        lines = tail.decode("utf-8", errors="replace").strip().splitlines()
         return "\n".join(lines[-count:])
 
 

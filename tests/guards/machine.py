@@ -62,6 +62,7 @@ def isolate() -> Isolation:
         path = folder / name.removeprefix("XDG_").lower()
         path.mkdir(mode=0o700)
         os.environ[name] = str(path)
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     os.environ[MARK] = uuid.uuid4().hex
     return Isolation(folder, before)
 

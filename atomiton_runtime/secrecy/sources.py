@@ -1,0 +1,233 @@
+"""Finds secrets: in the environment, in a file of the data folder, in the keyring of the desktop."""
+
+import contextlib
+import os
+import re
+import stat
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, cast
+
+import tomli_w
+from filelock import FileLock
+
+from atomiton_runtime.errors import UsageError
+from atomiton_runtime.secrecy.forms import MIN_CHARS
+
+ENVIRONMENT_PREFIX = "ATOMITON_SECRET_"
+"""`ATOMITON_SECRET_NAME` is the secret `NAME`; no node and no program that one starts sees it."""
+FILE_NAME = "secrets.toml"
+Place: TypeAlias = Literal["environment", "file", "keyring"]
+_SERVICE = "atomiton"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_name(name: str) -> bool:
+    """Return whether a secret may have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def check(name: str, value: str) -> None:
+    """Raise for what cannot be a secret.
+
+    Raises:
+        UsageError: the name is none, or the value is too short to be hidden (SECRET-004).
+    """
+    if not is_name(name):
+        hint = "letters, digits and underscores, the first no digit: GITHUB_TOKEN"
+        raise UsageError("SECRET-004", f"{name!r} cannot be the name of a secret", hint=hint)
+    if len(value.strip()) < MIN_CHARS:
+        hint = f"a secret has at least {MIN_CHARS} characters"
+        raise UsageError(
+            "SECRET-004", f"the value of the secret {name} is too short to be hidden anywhere", hint=hint
+        )
+
+
+class Source(Protocol):
+    """A place where secrets are."""
+
+    def get(self, name: str) -> str | None:
+        """Return the value; None: it is not there.
+
+        Raises:
+            UsageError: the place cannot be used (SECRET-002, SECRET-003, SECRET-006).
+        """
+        ...
+
+
+class EnvironmentSecrets:
+    """The secrets in the environment of this process."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def get(self, name: str) -> str | None:
+        """Return the value of `ATOMITON_SECRET_NAME`."""
+        return self._environ.get(ENVIRONMENT_PREFIX + name)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names that there are."""
+        found = (name for name in self._environ if name.startswith(ENVIRONMENT_PREFIX))
+        return tuple(name.removeprefix(ENVIRONMENT_PREFIX) for name in found)
+
+
+class SecretsFile:
+    """The secrets in a file of the data folder, which its owner alone can read (mode 0600).
+
+    It also lists the names that were put into the keyring, which cannot be asked for them.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.path = data / FILE_NAME
+        self._seen: tuple[int, int, int] | None = None
+        self._values: dict[str, str] = {}
+        self._in_keyring: list[str] = []
+
+    def get(self, name: str) -> str | None:
+        """Return the value of a secret."""
+        self._read()
+        return self._values.get(name)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names whose values are in the file."""
+        self._read()
+        return tuple(self._values)
+
+    def names_in_keyring(self) -> tuple[str, ...]:
+        """Return the names whose values were put into the keyring."""
+        self._read()
+        return tuple(self._in_keyring)
+
+    def set(self, name: str, value: str) -> None:
+        """Keep a secret here."""
+        self._change(lambda: self._values.update({name: value}))
+
+    def list_in_keyring(self, name: str) -> None:
+        """Remember that a secret is in the keyring, and no longer here."""
+
+        def change() -> None:
+            self._values.pop(name, None)
+            self._in_keyring = sorted({*self._in_keyring, name})
+
+        self._change(change)
+
+    def remove(self, name: str) -> bool:
+        """Forget a secret and where it is; return whether there was one here."""
+        self._read()
+        if name not in self._values and name not in self._in_keyring:
+            return False
+
+        def change() -> None:
+            self._values.pop(name, None)
+            self._in_keyring = [other for other in self._in_keyring if other != name]
+
+        self._change(change)
+        return True
+
+    def _read(self) -> None:
+        try:
+            status = self.path.stat()
+            identity = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if os.name != "nt" and stat.S_IMODE(status.st_mode) & 0o077:
+                raise UsageError(
+                    "SECRET-003",
+                    f"others can read {self.path} (mode {stat.S_IMODE(status.st_mode):04o}), so it is not used",
+                    hint=f"`chmod 600 {self.path}`; what was in it may be known to them",
+                )
+            if identity == self._seen:
+                return
+            document = tomllib.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self._seen, self._values, self._in_keyring = None, {}, []
+            return
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not valid TOML"
+            raise UsageError(
+                "SECRET-002",
+                f"the secrets in {self.path} cannot be read: {reason}",
+                hint="mend the file, or remove it and use `atomiton secrets set NAME`",
+            ) from None  # its text may be in the cause
+        values, names = document.get("values", {}), document.get("keyring", [])
+        self._values = {name: text for name, text in _pairs(values) if isinstance(text, str)}
+        self._in_keyring = [str(name) for name in cast("list[object]", names)]
+        self._seen = identity
+
+    def _change(self, change: Callable[[], None]) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_suffix(".lock"), thread_local=False):
+                self._read()
+                change()
+                self._write(tomli_w.dumps({"keyring": self._in_keyring, "values": self._values}))
+        except OSError as error:
+            raise UsageError(
+                "SECRET-002", f"the secrets in {self.path} cannot be written: {error.strerror}"
+            ) from error
+        finally:
+            self._seen = None
+
+    def _write(self, text: str) -> None:
+        # Made with mode 0600, and in place at once: never is there a file that others can read, or half of one.
+        number, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{FILE_NAME}-")
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(self.path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+
+
+def _pairs(table: object) -> list[tuple[str, object]]:
+    return list(cast("dict[str, object]", table).items()) if isinstance(table, dict) else []
+
+
+class KeyringSecrets:
+    """The secrets in the keyring of the desktop: Secret Service, KWallet, macOS, Windows."""
+
+    def get(self, name: str) -> str | None:
+        """Return the value of a secret; a machine without a keyring has none."""
+        import keyring
+        import keyring.errors
+
+        try:
+            return keyring.get_password(_SERVICE, name)
+        except keyring.errors.NoKeyringError:
+            return None
+        except Exception as error:  # a border: the programs behind it fail in ways of their own
+            raise _unusable(error) from error
+
+    def set(self, name: str, value: str) -> None:
+        """Keep a secret in the keyring."""
+        import keyring
+
+        try:
+            keyring.set_password(_SERVICE, name, value)
+        except Exception as error:
+            raise _unusable(error) from error
+
+    def remove(self, name: str) -> bool:
+        """Take a secret out of the keyring; return whether it was there."""
+        import keyring
+        import keyring.errors
+
+        try:
+            keyring.delete_password(_SERVICE, name)
+        except (keyring.errors.PasswordDeleteError, keyring.errors.NoKeyringError):
+            return False
+        except Exception as error:
+            raise _unusable(error) from error
+        return True
+
+
+def _unusable(error: Exception) -> UsageError:
+    return UsageError(
+        "SECRET-006",
+        f"the keyring of this desktop cannot be used: {type(error).__name__}",
+        hint="without `--keyring` the secret is kept in a file that only you can read",
+    )
