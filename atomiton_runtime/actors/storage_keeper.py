@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import assert_never
 
 from atomiton_runtime.actors.base import Address, GuardedActor
@@ -132,7 +131,7 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         """Let the store forget old runs; that it cannot is worth a word, and no run's failure."""
         try:
             for _ in range(finished):
-                self._housekeeping.run_finished(datetime.now(UTC))
+                self._housekeeping.run_finished()
         except StorageError as error:
             log.warning("old runs could not be deleted: %s", error.message)
             self._bus.tell(Publish(facts=(NoticeRaised(level="warning", error=error.info()),)))

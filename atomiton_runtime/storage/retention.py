@@ -5,8 +5,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from atomiton_runtime.clock import Clock, SystemClock
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.storage.engine import StorageEngine, StoredRun
+
+_SUSPICIOUS_S = 86_400.0
+"""A wall clock that was moved by more than this does not decide, for one pass, what is too old."""
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,14 +67,21 @@ class Housekeeping:
     """Prunes a store now and then: with the first finished run, then with each `every`-th."""
 
     def __init__(
-        self, engine: StorageEngine, retention: Retention | None = None, *, every: int = 100
+        self,
+        engine: StorageEngine,
+        retention: Retention | None = None,
+        *,
+        every: int = 100,
+        clock: Clock | None = None,
     ) -> None:
         self._engine = engine
         self._retention = retention or Retention()
         self._every = every
+        self._clock = clock or SystemClock()
         self._finished = 0
+        self._boot_s = self._booted_s()
 
-    def run_finished(self, now: datetime) -> tuple[RunId, ...]:
+    def run_finished(self) -> tuple[RunId, ...]:
         """Count a finished run, in the engine's thread; return the runs that are gone, mostly none.
 
         Raises:
@@ -78,7 +89,21 @@ class Housekeeping:
         """
         due = self._finished % self._every == 0
         self._finished += 1
-        return prune(self._engine, self._retention, now) if due else ()
+        if not due:
+            return ()
+        retention = self._retention
+        if self._clock_was_set():
+            # By a clock that was just set a hundred years ahead every run would be old: the next pass knows better.
+            retention = msgspec.structs.replace(retention, keep_days=None)
+        return prune(self._engine, retention, self._clock.now())
+
+    def _clock_was_set(self) -> bool:
+        before, self._boot_s = self._boot_s, self._booted_s()
+        return abs(self._boot_s - before) > _SUSPICIOUS_S
+
+    def _booted_s(self) -> float:
+        """Return when the monotonic clock began, by the wall clock: it moves when that is set, or the machine slept."""
+        return self._clock.now().timestamp() - self._clock.monotonic()
 
 
 def _ended(run: StoredRun) -> bool:

@@ -202,7 +202,7 @@ def test_a_message_is_taken_once_whatever_fault_follows(desk: Desk) -> None:
 class FailingHousekeeping(Housekeeping):
     """Cannot delete anything."""
 
-    def run_finished(self, now: object) -> tuple[RunId, ...]:
+    def run_finished(self) -> tuple[RunId, ...]:
         """Fail."""
         raise FULL
 

@@ -1,6 +1,6 @@
 """Old runs go, by count, age and size; active ones and the newest stay."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -101,9 +101,42 @@ def test_housekeeping_works_now_and_then() -> None:
     gone: list[tuple[RunId, ...]] = []
     for number in range(21):
         engine.append(journal(f"R{number:02d}"))
-        gone.append(housekeeping.run_finished(AT))
+        gone.append(housekeeping.run_finished())
 
     assert [0, *(number for number, runs in enumerate(gone) if runs)] == [0, 10, 20]
     assert len(engine.summaries()) == 2
-    assert Housekeeping(engine).run_finished(AT) == ()
+    assert Housekeeping(engine).run_finished() == ()
+    engine.close()
+
+
+class SetClock:
+    """A clock that somebody sets."""
+
+    def __init__(self) -> None:
+        self.wall, self.since_boot_s = AT, 1000.0
+
+    def now(self) -> datetime:
+        """Return the wall clock."""
+        return self.wall
+
+    def monotonic(self) -> float:
+        """Return the monotonic clock."""
+        return self.since_boot_s
+
+
+def test_a_clock_that_was_set_ahead_makes_nothing_old_at_once() -> None:
+    """By a clock that is a hundred years ahead all would go; if it stays there, the next pass deletes them."""
+    engine = create_memory_engine()
+    engine.open()
+    clock = SetClock()
+    housekeeping = Housekeeping(engine, every=1, clock=clock)
+    engine.append(journal("R1"))
+    assert housekeeping.run_finished() == ()
+    clock.wall += timedelta(days=36_500)
+    assert housekeeping.run_finished() == ()
+    clock.wall = AT
+    assert housekeeping.run_finished() == ()
+    clock.wall += timedelta(days=91)
+    clock.since_boot_s += 91 * 86_400
+    assert housekeeping.run_finished() == ("R1",)
     engine.close()
