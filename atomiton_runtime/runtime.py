@@ -324,7 +324,9 @@ class Runtime:
         # Nothing yet is said as well: whoever speaks to the client looks then whether it is still there.
         while not run.news(0, timeout_s=_NEWS_TIMEOUT_S):
             yield ()
-        yield RunAccepted(run_id=run.id, flow=run.flow)
+        # Who does not follow the run hears nothing after this: a run that is not kept was not accepted.
+        error = None if request.follow else self._not_kept(run)
+        yield RunAccepted(run_id=run.id, flow=run.flow) if error is None else Refused(errors=(error,))
         place = 0
         while request.follow:
             news = run.news(place, timeout_s=_NEWS_TIMEOUT_S)
@@ -332,6 +334,13 @@ class Runtime:
             place += len(news)
             if news and is_final(news[-1]):
                 return
+
+    def _not_kept(self, run: Run) -> ErrorInfo | None:
+        """Return why nothing of a run could be kept; None: something was."""
+        last = run.news(0, timeout_s=0)[-1]
+        if isinstance(last, ev.RunFailed) and last.error.code.startswith("STORE-"):
+            return None if self._is_kept(run.id) else last.error
+        return None
 
     def cancel(self, run_id: RunId, reason: CancelReason = "user") -> None:
         """Tell a run of this runtime to end; return at once.
@@ -369,9 +378,11 @@ class Runtime:
             raise UsageError(
                 "RUN-022", f"{run_id!r} cannot be the id of a run", hint="leave it out, or give a ULID"
             )
-        answer = self._system.keeper.ask(FindRuns(prefix=run_id), asker=Rank.CLIENT)
-        if answer or run_id in self._active_ids():
+        if self._is_kept(run_id) or run_id in self._active_ids():
             raise UsageError("RUN-022", f"there is a run {run_id} already", hint="a run is executed once")
+
+    def _is_kept(self, run_id: RunId) -> bool:
+        return bool(self._system.keeper.ask(FindRuns(prefix=run_id), asker=Rank.CLIENT))
 
     def _begin(self, order: StartRun) -> Run:
         run = Run(order.run_id, order.flow.id, self.end)

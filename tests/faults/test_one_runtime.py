@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -18,7 +19,7 @@ from atomiton_runtime import control
 from atomiton_runtime.control import ControlDoor, processes_folder
 from atomiton_runtime.errors import RuntimeUnusable
 from atomiton_runtime.ownership import Owner, Ownership, announce, owner_of, retire
-from atomiton_runtime.requests import Refused, RunFlow
+from atomiton_runtime.requests import Refused, RunAccepted, RunFlow
 from atomiton_runtime.runtime import Runtime
 from atomiton_runtime.storage import create
 from tests.doubles.engines import FULL, FailingEngine
@@ -357,6 +358,27 @@ def test_a_store_that_is_full_does_not_leave_the_client_waiting(
     end = [event for group in news for event in group][-1]
     assert accepted.run_id == end.run_id
     assert (type(end).__name__, end.error.code) == ("RunFailed", "STORE-002")
+
+
+def test_a_run_of_which_nothing_is_kept_was_not_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who only leaves a run with the owner hears nothing afterwards: the answer says what the store says."""
+    engine = FailingEngine()
+    monkeypatch.setitem(create.ENGINES, "memory", lambda path, durability: engine)
+    (tmp_path / "hello.toml").write_text(HELLO)
+    (tmp_path / "wrong.toml").write_text('[nodes.a]\ntype = "file-system"\noperation = "read"\npath = "x"\n')
+    with Runtime(tmp_path, "memory:", data=tmp_path / "data") as runtime:
+        engine.failure = FULL
+        (refused,) = [said for said in cast("Iterator[object]", runtime.serve(RunFlow(flow="hello"))) if said]
+        engine.failure = None
+        (accepted,) = [
+            said for said in cast("Iterator[object]", runtime.serve(RunFlow(flow="wrong"))) if said
+        ]
+        assert [run.flow for run in runtime.history()] == ["wrong"]
+    assert isinstance(refused, Refused)
+    assert refused.errors[0].code == "STORE-002"
+    assert isinstance(accepted, RunAccepted)
 
 
 def test_an_owner_is_killed_at_any_moment_of_a_hand_over(place: Path) -> None:
