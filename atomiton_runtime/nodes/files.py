@@ -3,15 +3,22 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO
 
+if sys.platform != "win32":
+    import fcntl
+
 _CHUNK_BYTES = 1024 * 1024
 _NAME_BYTES = 100
+_LEFT_BEHIND = re.compile(r"\..+\.[0-9a-f]{12}\.tmp", re.DOTALL)
+_DEAD_AFTER_S = 60.0
 
 Pulse = Callable[[], None]
 """Called between pieces of long work; raises to end it."""
@@ -43,7 +50,9 @@ def replacing(path: Path, *, overwrite: bool) -> Generator[BinaryIO]:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     temporary = _beside(target)
     try:
+        _sweep(target.parent)
         with temporary.open("xb") as file:
+            _hold(file)
             yield file
         if before is not None:
             _take_after(temporary, before)
@@ -167,6 +176,36 @@ def _beside(target: Path) -> Path:
     # In the same folder, because only there a rename is one indivisible act.
     short = os.fsdecode(os.fsencode(target.name)[:_NAME_BYTES])
     return target.with_name(f".{short}.{os.urandom(6).hex()}.tmp")
+
+
+_swept: set[Path] = set()
+"""The folders that were looked through since the process began."""
+
+
+def _hold(file: BinaryIO) -> None:
+    """Let others see that somebody still writes this file: the system lets go of the lock when the process dies."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write here; once for each folder, before the first write."""
+    if sys.platform == "win32" or folder in _swept:
+        return
+    _swept.add(folder)
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if _LEFT_BEHIND.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                _remove_dead(Path(entry.path))
+
+
+def _remove_dead(path: Path) -> None:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        # A young one may not be locked yet, or not any more.
+        if time.time() - os.fstat(file.fileno()).st_ctime > _DEAD_AFTER_S:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _take_after(temporary: Path, before: os.stat_result) -> None:

@@ -3,6 +3,8 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -381,3 +383,29 @@ def test_effects_and_repetition() -> None:
 def test_encodings(name: str, known: bool) -> None:
     """Only what turns text into bytes is an encoding of texts."""
     assert content.is_text_encoding(name) == known
+
+
+def test_what_a_killed_process_had_begun_to_write_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the next write into the folder; what is still being written, is young, or is somebody else's stays."""
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom atomiton_runtime.nodes import files\n"
+        "with files.replacing(Path(sys.argv[1]), overwrite=True) as file:\n"
+        "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "out")], check=False, timeout=20)
+    (left,) = tmp_path.iterdir()
+    (tmp_path / ".mine.tmp").touch()
+    files.write_whole(tmp_path / "other", b"1", overwrite=True)
+    assert left.exists()  # it is young
+    monkeypatch.setattr(files, "_DEAD_AFTER_S", -1.0)
+    files._swept.clear()
+    with files.replacing(tmp_path / "long", overwrite=True) as file:
+        assert not left.exists()
+        files._swept.clear()
+        files.write_whole(tmp_path / "other", b"2", overwrite=True)
+        file.write(b"whole")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        ".mine.tmp": b"", "long": b"whole", "other": b"2",
+    }  # fmt: skip
