@@ -16,7 +16,8 @@ from atomiton_runtime.secrecy.sources import (
     KeyringSecrets,
     Place,
     SecretsFile,
-    check,
+    check_name,
+    check_value,
 )
 
 
@@ -46,12 +47,12 @@ def set_(installation: Installation, name: str, in_keyring: bool) -> None:
 
     For example: `pass show github | atomiton secrets set GITHUB_TOKEN`
     """
-    check(name, "****")  # a wrong name is told before the value is asked for
+    check_name(name)
     if sys.stdin.isatty():
         value: str = click.prompt(f"The value of {name}", hide_input=True, confirmation_prompt=True, err=True)
     else:
         value = sys.stdin.read().removesuffix("\n").removesuffix("\r")
-    check(name, value)
+    check_value(name, value)
     file = SecretsFile(installation.places.data)
     if in_keyring:
         KeyringSecrets().set(name, value)

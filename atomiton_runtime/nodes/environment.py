@@ -31,8 +31,7 @@ class NodeEnvironment(Mapping[str, str]):
         return self._beside()[name] if value is None else value
 
     def __iter__(self) -> Iterator[str]:
-        names = dict.fromkeys((*os.environ, *self._beside()))
-        return (name for name in names if not name.startswith(ENVIRONMENT_PREFIX))
+        return iter(dict.fromkeys((*without_secrets(), *self._beside())))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -43,7 +42,13 @@ class NodeEnvironment(Mapping[str, str]):
             status = path.stat()
         except OSError:
             return {}
-        return _parsed(path, status.st_mtime_ns, status.st_size, status.st_ino)
+        # The time of change as well: rights that were changed are not in the time of modification.
+        return _parsed(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+
+
+def without_secrets() -> dict[str, str]:
+    """Return what programs inherit that the runtime starts for itself."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
 
 
 def inherited(folder: Path) -> dict[str, str]:
@@ -68,7 +73,7 @@ def _parsed(path: Path, *_identity: int) -> Mapping[str, str]:
                 if line.error:
                     message = f"{path}, line {line.original.line}: this is not `NAME=value`"
                     raise NodeError("ENV-001", message, hint="a value with spaces or `#` needs quotes")
-                if line.key is not None:
+                if line.key is not None and not line.key.startswith(ENVIRONMENT_PREFIX):
                     found[line.key] = line.value or ""
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"

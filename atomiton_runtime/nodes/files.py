@@ -19,6 +19,7 @@ _CHUNK_BYTES = 1024 * 1024
 _NAME_BYTES = 100
 _LEFT_BEHIND = re.compile(r"\..+\.[0-9a-f]{12}\.tmp", re.DOTALL)
 _DEAD_AFTER_S = 60.0
+_FOLDERS_REMEMBERED = 10_000
 
 Pulse = Callable[[], None]
 """Called between pieces of long work; raises to end it."""
@@ -193,6 +194,8 @@ def _sweep(folder: Path) -> None:
     """Remove what a process that was killed had begun to write here; once for each folder, before the first write."""
     if sys.platform == "win32" or folder in _swept:
         return
+    if len(_swept) >= _FOLDERS_REMEMBERED:
+        _swept.clear()
     _swept.add(folder)
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):

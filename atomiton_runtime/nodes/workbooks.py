@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from atomiton_runtime.nodes.base import CancelToken, NodeCancelledError, NodeError
-from atomiton_runtime.nodes.environment import inherited
+from atomiton_runtime.nodes.environment import without_secrets
 from atomiton_runtime.nodes.processes import Ended, ProcessTree, start_tree
 from atomiton_runtime.nodes.tables import Cells
 from atomiton_runtime.nodes.workbook_process import MAX_MEMORY_BYTES, Request, Said
@@ -39,7 +39,7 @@ def read_workbook(file: BinaryIO, source: str, request: Request, cancel: CancelT
     """
     try:
         tree = start_tree(
-            _command(request), folder=Path.cwd(), environment=inherited(Path.cwd()), with_input=True
+            _command(request), folder=Path.cwd(), environment=without_secrets(), with_input=True
         )
     except OSError as error:
         raise _no_process(source, error.strerror or str(error)) from error

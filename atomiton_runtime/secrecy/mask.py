@@ -10,6 +10,8 @@ from atomiton_runtime.values import Value
 HIDDEN = "***"
 LONG_LINE_CHARS = 1000
 """A line of this length may be a piece of one that goes on in the next."""
+_GAP_CHARS = 100
+"""White space between a text that is cut and the mark of that."""
 _CUT = re.compile(r"…|\.\.\.|\n\[cut here")
 """What messages and outputs put where they leave out the rest of a long text."""
 
@@ -23,7 +25,8 @@ class Mask:
         # The longest first: a secret may be a part of another one.
         self._names = dict(sorted(names.items(), key=lambda pair: len(pair[0]), reverse=True))
         self._bytes = {form.encode("utf-8", "surrogateescape"): name for form, name in self._names.items()}
-        self._beginnings = {form[:MIN_CHARS] for form in self._names}
+        self._beginnings = {form[:MIN_CHARS]: name for form, name in self._names.items()}
+        self._longest = max(map(len, self._names), default=0)
         self._pattern = re.compile("|".join(map(re.escape, self._names)))
         self._bytes_pattern = re.compile(b"|".join(map(re.escape, self._bytes)))
 
@@ -62,9 +65,12 @@ class Mask:
         kept: list[str] = []
         done = 0
         for cut in _CUT.finditer(text):
-            end = done + len(text[done : cut.start()].rstrip())
-            length = self.beginning(text[done:end])
+            # No more is looked at than may be one: a long text may be full of ellipses.
+            before = text[max(done, cut.start() - self._longest - _GAP_CHARS) : cut.start()]
+            bare = before.rstrip()
+            length = self.beginning(bare)
             if length >= MIN_CHARS:
+                end = cut.start() - len(before) + len(bare)
                 kept += (text[done : end - length], HIDDEN)
                 done = end
         return "".join((*kept, text[done:]))
@@ -74,7 +80,8 @@ class Mask:
             case str():
                 hidden = self.text(value)
                 if hidden != value:
-                    found.update(name for form, name in self._names.items() if form in value)
+                    names = {name for form, name in self._names.items() if form in value}
+                    found.update(names or {name for text, name in self._beginnings.items() if text in value})
                 return hidden
             case bytes():
                 names = {name for form, name in self._bytes.items() if form in value}

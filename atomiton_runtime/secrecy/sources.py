@@ -24,20 +24,23 @@ _SERVICE = "atomiton"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def is_name(name: str) -> bool:
-    """Return whether a secret may have this name."""
-    return _NAME.fullmatch(name) is not None
-
-
-def check(name: str, value: str) -> None:
-    """Raise for what cannot be a secret.
+def check_name(name: str) -> None:
+    """Raise for what cannot be the name of a secret.
 
     Raises:
-        UsageError: the name is none, or the value is too short to be hidden (SECRET-004).
+        UsageError: it is none (SECRET-004).
     """
-    if not is_name(name):
+    if _NAME.fullmatch(name) is None:
         hint = "letters, digits and underscores, the first no digit: GITHUB_TOKEN"
         raise UsageError("SECRET-004", f"{name!r} cannot be the name of a secret", hint=hint)
+
+
+def check_value(name: str, value: str) -> None:
+    """Raise for what cannot be the value of the secret `name`.
+
+    Raises:
+        UsageError: it is too short to be hidden (SECRET-004).
+    """
     if len(value.strip()) < MIN_CHARS:
         hint = f"a secret has at least {MIN_CHARS} characters"
         raise UsageError(
@@ -208,7 +211,7 @@ class KeyringSecrets:
 
         try:
             keyring.set_password(_SERVICE, name, value)
-        except Exception as error:
+        except Exception as error:  # a border, as above
             raise _unusable(error) from error
 
     def remove(self, name: str) -> bool:
@@ -220,7 +223,7 @@ class KeyringSecrets:
             keyring.delete_password(_SERVICE, name)
         except (keyring.errors.PasswordDeleteError, keyring.errors.NoKeyringError):
             return False
-        except Exception as error:
+        except Exception as error:  # a border, as above
             raise _unusable(error) from error
         return True
 

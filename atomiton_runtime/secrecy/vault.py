@@ -14,7 +14,7 @@ from atomiton_runtime.secrecy.sources import (
     KeyringSecrets,
     SecretsFile,
     Source,
-    check,
+    check_value,
 )
 
 
@@ -40,7 +40,7 @@ class Vault:
         for source in self._sources:
             value = source.get(name)
             if value is not None:
-                check(name, value)
+                check_value(name, value)
                 self._hide(name, value)
                 return value
         raise UsageError(

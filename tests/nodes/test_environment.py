@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atomiton_runtime.nodes.base import NodeError
-from atomiton_runtime.nodes.environment import NodeEnvironment, inherited
+from atomiton_runtime.nodes.environment import NodeEnvironment, inherited, without_secrets
 
 
 def write(folder: Path, text: str | bytes, mode: int = 0o644) -> None:
@@ -58,3 +58,22 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     with pytest.raises(NodeError, match="directory"):
         inherited(tmp_path)
+
+
+def test_rights_that_change_are_seen(tmp_path: Path) -> None:
+    """A file that was trusted is looked at anew when others get the right to write it."""
+    write(tmp_path, "A=1\n")
+    assert inherited(tmp_path)["A"] == "1"
+    (tmp_path / ".env").chmod(0o666)
+    with pytest.raises(NodeError, match="everybody"):
+        inherited(tmp_path)
+
+
+def test_what_the_runtime_starts_for_itself_takes_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `.env` where the runtime was started is somebody else's."""
+    monkeypatch.setenv("ATOMITON_SECRET_A", "canary")
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "A=1\n'broken\n")
+    assert {"A", "ATOMITON_SECRET_A"}.isdisjoint(without_secrets())

@@ -160,3 +160,15 @@ def test_lines_lose_nothing_else(said: list[str]) -> None:
 def test_short_texts_are_no_forms() -> None:
     """What is found everywhere is not looked for."""
     assert all(len(form) >= MIN_CHARS for form in forms("a\nbcdefgh\n"))
+
+
+def test_a_long_text_full_of_ellipses_is_no_trouble() -> None:
+    """Before each of them the beginning of a secret is looked for, and no further back than one may reach."""
+    text = "canal..." * 100_000
+    assert Mask([("KEY", "canary-7f3a91bc")]).text(text) == text
+    assert Mask([("KEY", "canal-7f3a91bc")]).text(text) == "***..." * 100_000
+
+
+def test_a_secret_that_is_cut_is_named() -> None:
+    """The log says where something was changed, also where only a beginning was."""
+    assert Mask([("KEY", "canary-7f3a91bc")]).value("it was canary-7…") == ("it was ***…", {"KEY"})
