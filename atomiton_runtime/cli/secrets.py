@@ -29,13 +29,16 @@ class SecretDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Where its value is taken from."""
 
 
-@click.group(subcommand_metavar="COMMAND [ARGS]...")
-def command() -> None:
+@click.group(subcommand_metavar="COMMAND [ARGS]...", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Keep the secrets that flows use as `secrets.NAME`.
 
     A secret is looked for in the environment (ATOMITON_SECRET_NAME), then in a file of the data folder that only you
     can read, then in the keyring of the desktop.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @command.command(name="set")

@@ -5,11 +5,11 @@ import os
 import re
 import stat
 import tempfile
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias
 
+import msgspec
 import tomli_w
 from filelock import FileLock
 
@@ -39,8 +39,16 @@ def check_value(name: str, value: str) -> None:
     """Raise for what cannot be the value of the secret `name`.
 
     Raises:
-        UsageError: it is too short to be hidden (SECRET-004).
+        UsageError: it is no text, or too short to be hidden (SECRET-004).
     """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        hint = "bytes can be kept as base64"
+        # Without the cause, which shows the value.
+        raise UsageError(
+            "SECRET-004", f"the value of the secret {name} is no text in UTF-8", hint=hint
+        ) from None
     if len(value.strip()) < MIN_CHARS:
         hint = f"a secret has at least {MIN_CHARS} characters"
         raise UsageError(
@@ -74,6 +82,11 @@ class EnvironmentSecrets:
         """Return the names that there are."""
         found = (name for name in self._environ if name.startswith(ENVIRONMENT_PREFIX))
         return tuple(name.removeprefix(ENVIRONMENT_PREFIX) for name in found)
+
+
+class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    keyring: list[str] = []
+    values: dict[str, str] = {}
 
 
 class SecretsFile:
@@ -132,6 +145,8 @@ class SecretsFile:
     def _read(self) -> None:
         try:
             status = self.path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise _unreadable(self.path, "it is no file")
             identity = (status.st_mtime_ns, status.st_size, status.st_ino)
             if os.name != "nt" and stat.S_IMODE(status.st_mode) & 0o077:
                 raise UsageError(
@@ -141,21 +156,14 @@ class SecretsFile:
                 )
             if identity == self._seen:
                 return
-            document = tomllib.loads(self.path.read_text(encoding="utf-8"))
+            content = msgspec.toml.decode(self.path.read_bytes(), type=_Content)
         except FileNotFoundError:
             self._seen, self._values, self._in_keyring = None, {}, []
             return
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not valid TOML"
-            raise UsageError(
-                "SECRET-002",
-                f"the secrets in {self.path} cannot be read: {reason}",
-                hint="mend the file, or remove it and use `atomiton secrets set NAME`",
-            ) from None  # its text may be in the cause
-        values, names = document.get("values", {}), document.get("keyring", [])
-        self._values = {name: text for name, text in _pairs(values) if isinstance(text, str)}
-        self._in_keyring = [str(name) for name in cast("list[object]", names)]
-        self._seen = identity
+        except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not as atomiton writes it"
+            raise _unreadable(self.path, reason) from None  # its text may be in the cause
+        self._seen, self._values, self._in_keyring = identity, content.values, content.keyring
 
     def _change(self, change: Callable[[], None]) -> None:
         try:
@@ -163,7 +171,8 @@ class SecretsFile:
             with FileLock(self.path.with_suffix(".lock"), thread_local=False):
                 self._read()
                 change()
-                self._write(tomli_w.dumps({"keyring": self._in_keyring, "values": self._values}))
+                content = _Content(keyring=self._in_keyring, values=self._values)
+                self._write(tomli_w.dumps(msgspec.structs.asdict(content)))
         except OSError as error:
             raise UsageError(
                 "SECRET-002", f"the secrets in {self.path} cannot be written: {error.strerror}"
@@ -186,8 +195,9 @@ class SecretsFile:
             raise
 
 
-def _pairs(table: object) -> list[tuple[str, object]]:
-    return list(cast("dict[str, object]", table).items()) if isinstance(table, dict) else []
+def _unreadable(path: Path, reason: str | None) -> UsageError:
+    hint = "mend the file, or remove it and use `atomiton secrets set NAME`"
+    return UsageError("SECRET-002", f"the secrets in {path} cannot be read: {reason}", hint=hint)
 
 
 class KeyringSecrets:

@@ -186,6 +186,7 @@ def test_the_command_keeps_lists_and_removes(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     flow = '[nodes.a]\ntype = "edit-fields"\nvalues = { n = "{{ secrets.KEY | length }}" }\n'
     (tmp_path / "flows" / "len.toml").write_text(flow)
+    assert "Commands:" in atomiton(tmp_path, "secrets").stdout
     missing = atomiton(tmp_path, "run", "len")
     assert (missing.returncode, "SECRET-001" in missing.stderr) == (1, True)
     assert "no secrets" in atomiton(tmp_path, "secrets", "list").stderr

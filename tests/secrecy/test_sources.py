@@ -1,5 +1,6 @@
 """Where secrets are found, which place wins, and what is refused."""
 
+import os
 from pathlib import Path
 from typing import ClassVar
 
@@ -72,7 +73,14 @@ def test_the_file_keeps_and_forgets(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "content", "code"),
-    [(0o644, b"", "SECRET-003"), (0o600, b"a = canary", "SECRET-002"), (0o600, b"\xff", "SECRET-002")],
+    [
+        (0o644, b"", "SECRET-003"),
+        (0o600, b"a = canary", "SECRET-002"),
+        (0o600, b"\xff", "SECRET-002"),
+        (0o600, b"keyring = 7", "SECRET-002"),
+        (0o600, b'values = { a = ["canary"] }', "SECRET-002"),
+        (0o600, b'"canary" = 1', "SECRET-002"),
+    ],
 )
 def test_a_file_that_cannot_be_used(tmp_path: Path, mode: int, content: bytes, code: str) -> None:
     """The refusal says what to do, and nothing of the content."""
@@ -138,11 +146,21 @@ def test_an_old_value_stays_hidden(tmp_path: Path) -> None:
     assert vault.mask.text("first-value other-value") == "*** ***"
 
 
-def test_a_short_value_is_refused() -> None:
-    """It could not be hidden."""
-    with pytest.raises(UsageError, match="too short") as caught:
-        Vault([EnvironmentSecrets({"ATOMITON_SECRET_A": " ab\n"})]).reveal("A")
+@pytest.mark.parametrize(("value", "word"), [(" ab\n", "too short"), ("abcdef\udcff", "no text")])
+def test_a_value_that_cannot_be_hidden_is_refused(value: str, word: str) -> None:
+    """It would be found everywhere, or cannot be kept."""
+    with pytest.raises(UsageError, match=word) as caught:
+        Vault([EnvironmentSecrets({"ATOMITON_SECRET_A": value})]).reveal("A")
     assert caught.value.code == "SECRET-004"
+    assert "abcdef" not in str(caught.value)
+
+
+def test_a_folder_or_a_pipe_is_no_file_of_secrets(tmp_path: Path) -> None:
+    """Neither is read: a pipe would never end."""
+    os.mkfifo(tmp_path / "secrets.toml", 0o600)
+    with pytest.raises(UsageError, match="no file") as caught:
+        SecretsFile(tmp_path).get("A")
+    assert caught.value.code == "SECRET-002"
 
 
 def test_the_keyring_fails(keys: Keys) -> None:
