@@ -1,17 +1,20 @@
 """Is the node type `http-request`."""
 
 import math
-import socket
+import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from atomiton_runtime.flow.catalogue import Complaint
 from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeError, NodeType, Port, Reply
 from atomiton_runtime.nodes.http.checks import request_complaints
-from atomiton_runtime.nodes.http.names import Lookup
+from atomiton_runtime.nodes.http.names import Names
 from atomiton_runtime.nodes.http.parameters import HttpRequestParameters
 from atomiton_runtime.values import Value
+
+if TYPE_CHECKING:
+    from atomiton_runtime.nodes.http.resolver import Resolver
 
 CONNECT_S = 30.0
 """So long a connection may take to be made, where the node has no `timeout`."""
@@ -48,8 +51,6 @@ class HttpRequest(NodeType):
         Port("url", "Where the answer came from, after all redirects."),
     )
     Parameters = HttpRequestParameters
-    lookup: ClassVar[Lookup] = staticmethod(socket.getaddrinfo)
-    """How names of hosts become addresses."""
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
             title="Fetch data",
@@ -136,6 +137,12 @@ class HttpRequest(NodeType):
         ),
     )
 
+    def __init__(self, names: Names | None = None) -> None:
+        """Declare the type; `names` is asked for the addresses of hosts, instead of this system."""
+        self._names = names
+        self._resolver: Resolver | None = None
+        self._lock = threading.Lock()
+
     def effect(self, parameters: HttpRequestParameters) -> Effect:
         """Return `reads` for GET, HEAD and OPTIONS, `writes` for all others."""
         return "reads" if parameters.method.upper() in _READS else "writes"
@@ -172,7 +179,7 @@ class HttpRequest(NodeType):
             limits,
             context.cancel,
             trust=lambda: trusting(parameters.verify, context.folder),
-            lookup=self.lookup,
+            names=self._names or self._own_names(),
         )
         if parameters.check and answer.status >= 400:
             raise status_failure(request, answer, now_s=time.time())
@@ -186,3 +193,17 @@ class HttpRequest(NodeType):
             "headers": header_values(answer.headers),
             "url": answer.url,
         }
+
+    def close(self) -> None:
+        """End the process that looks up names."""
+        if self._resolver is not None:
+            self._resolver.close()
+
+    def _own_names(self) -> "Resolver":
+        # Loaded here for the same reason as httpx2.
+        from atomiton_runtime.nodes.http.resolver import Resolver
+
+        with self._lock:
+            if self._resolver is None:
+                self._resolver = Resolver()
+            return self._resolver

@@ -14,7 +14,7 @@ from atomiton_runtime.nodes.base import CancelToken, NodeError
 from atomiton_runtime.nodes.http.answer import Answer
 from atomiton_runtime.nodes.http.decoding import decoded
 from atomiton_runtime.nodes.http.failures import named
-from atomiton_runtime.nodes.http.names import Lookup
+from atomiton_runtime.nodes.http.names import Names
 from atomiton_runtime.nodes.http.network import Network
 from atomiton_runtime.nodes.http.proxies import proxy_for
 from atomiton_runtime.nodes.http.redirects import (
@@ -50,7 +50,7 @@ def exchange(
     cancel: CancelToken,
     *,
     trust: Callable[[], ssl.SSLContext],
-    lookup: Lookup,
+    names: Names,
 ) -> Answer:
     """Return the answer to a request; no connection is left open, however this ends.
 
@@ -58,7 +58,7 @@ def exchange(
         NodeError: there is no answer that can be used (HTTP-0xx).
         NodeCancelledError: the attempt was told to stop.
     """
-    network = Network(cancel, trust, lookup, connect_s=limits.connect_s, silence_s=limits.silence_s)
+    network = Network(cancel, trust, names, connect_s=limits.connect_s, silence_s=limits.silence_s)
     with contextlib.closing(network):
         return _Exchange(network, limits, cancel).run(request)
 

@@ -16,7 +16,7 @@ import httpcore2
 
 from atomiton_runtime.nodes.base import CancelToken, NodeError
 from atomiton_runtime.nodes.http.connecting import connected
-from atomiton_runtime.nodes.http.names import Lookup, addresses
+from atomiton_runtime.nodes.http.names import Names, addresses
 from atomiton_runtime.nodes.http.waking import Waker
 
 _CHUNK_BYTES = 64 * 1024
@@ -31,7 +31,7 @@ class Network(httpcore2.NetworkBackend):
         self,
         cancel: CancelToken,
         trust: Callable[[], ssl.SSLContext],
-        lookup: Lookup,
+        names: Names,
         *,
         connect_s: float,
         silence_s: float,
@@ -43,7 +43,7 @@ class Network(httpcore2.NetworkBackend):
         """A connection on which nothing moves for so long is given up; may be changed at any time."""
         self.waker = Waker(cancel)
         self._cancel = cancel
-        self._lookup = lookup
+        self._names = names
         self._sockets: list[socket.socket] = []
 
     def connect_tcp(
@@ -61,7 +61,7 @@ class Network(httpcore2.NetworkBackend):
             NodeCancelledError: the attempt was told to stop.
         """
         del timeout, local_address, socket_options
-        found = addresses(host, port, self._cancel, timeout_s=self.connect_s, lookup=self._lookup)
+        found = addresses(host, port, self._cancel, timeout_s=self.connect_s, names=self._names)
         try:
             made = connected(found, self.waker, timeout_s=self.connect_s)
         except OSError as error:

@@ -20,6 +20,7 @@ from atomiton_runtime.nodes.http_request import HttpRequest
 from tests.doubles.attempts import executed, failure
 from tests.doubles.example_web import without_proxies
 from tests.doubles.fault_server import Client, FaultServer, answer, answering
+from tests.nodes.http.test_names import Told
 from tests.nodes.http.test_network import server_context
 
 HOME = Path("/tmp")
@@ -347,17 +348,9 @@ def context(folder: Path = HOME) -> NodeContext:
 
 def test_an_unknown_name_is_named() -> None:
     """A host that nobody knows fails with its name."""
-
-    def unknown(*_: object, **__: object) -> list[Any]:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    class Lost(HttpRequest):
-        """Asks somebody else for the addresses of hosts."""
-
-        lookup = staticmethod(unknown)
-
+    nobody = Told([], socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
     with pytest.raises(NodeError) as caught:
-        Lost().execute(HttpRequestParameters(url="http://no.such.host/x?key=1"), context())
+        HttpRequest(nobody).execute(HttpRequestParameters(url="http://no.such.host/x?key=1"), context())
 
     assert caught.value.code == "HTTP-002"
     assert caught.value.message == "GET http://no.such.host/x?…: there is no host of the name no.such.host"

@@ -23,6 +23,7 @@ from atomiton_runtime.nodes.http_request import HttpRequest
 from atomiton_runtime.run.events import NodeRetrying
 from tests.doubles.attempts import executed, failure
 from tests.doubles.fault_server import Behaviour, Client, FaultServer, answer, answering
+from tests.nodes.http.test_names import Told
 
 DEADLINE_S = 20.0
 TEXT = {"Content-Type": "text/plain"}
@@ -254,15 +255,10 @@ def test_a_retry_waits_as_long_as_the_server_asks(tmp_path: Path) -> None:
 
 def test_a_host_that_cannot_be_reached_is_named() -> None:
     """The system's reason is told with the address."""
-
-    class Elsewhere(HttpRequest):
-        """Gets addresses of a kind that leads nowhere."""
-
-        lookup = staticmethod(lambda *_, **__: [(socket.AF_INET6, 1, 6, "", ("127.0.0.1", 80))])
-
+    elsewhere = HttpRequest(Told([(socket.AF_INET6, ("127.0.0.1", 80))]))  # no address of this family
     context = NodeContext(input=None, scope=Scope({}), folder=HOME, cancel=CancelToken())
     with pytest.raises(NodeError) as caught:
-        Elsewhere().execute(HttpRequestParameters(url="http://far.example/"), context)
+        elsewhere.execute(HttpRequestParameters(url="http://far.example/"), context)
 
     assert caught.value.code == "HTTP-003"
     assert "far.example:80 cannot be reached: " in caught.value.message
