@@ -14,10 +14,10 @@ import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from socket import gaierror
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from atomiton_runtime.nodes.http import resolver_process
-from atomiton_runtime.nodes.http.names import Question
+from atomiton_runtime.nodes.http.names import Address, Question
 from atomiton_runtime.nodes.processes import ProcessTree, start_tree
 
 _MAX_STARTS = 3
@@ -184,21 +184,30 @@ class _Desk:
         unread = b""
         while piece := tree.output.read(65536):
             *lines, unread = (unread + piece).split(b"\n")
-            for line in lines:
-                # What a module of the system's look-up prints is no answer.
-                with contextlib.suppress(ValueError, SyntaxError, KeyError, TypeError):
-                    self._take(ast.literal_eval(line.decode()))
-                    answers += 1
+            answers += sum(self._take(line) for line in lines)
         return answers > 0
 
-    def _take(self, answer: tuple[Any, ...]) -> None:
-        number, told = answer[0], answer[1:]
+    def _take(self, line: bytes) -> bool:
+        """Take an answer; return whether it is one: modules of the system's look-up may print what they like."""
+        try:
+            told = ast.literal_eval(line.decode())
+        except (ValueError, SyntaxError):
+            return False
+        answer: tuple[list[Address], OSError | None]
+        match told:
+            case (int(number), list(found)):
+                answer = cast("list[Address]", found), None
+            case (int(number), None, str(words)):
+                answer = [], OSError(words)
+            case (int(number), int(code), str(words)):
+                answer = [], gaierror(code, words)
+            case _:
+                return False
         with self._lock:
-            question = self._numbers.pop(number)
+            question = self._numbers.pop(number, None)
+            if question is None:
+                return False
             if self._open.get((question.host, question.port)) is question:
                 del self._open[question.host, question.port]
-        if len(told) == 1:
-            question.answer(told[0])
-        else:
-            failure = OSError(told[1]) if told[0] is None else gaierror(told[0], told[1])
-            question.answer([], failure)
+        question.answer(*answer)
+        return True
