@@ -195,8 +195,8 @@ class _Desk:
             return False
         answer: tuple[list[Address], OSError | None]
         match told:
-            case (int(number), list(found)):
-                answer = cast("list[Address]", found), None
+            case (int(number), list()):
+                answer = cast("list[Address]", told[1]), None
             case (int(number), None, str(words)):
                 answer = [], OSError(words)
             case (int(number), int(code), str(words)):
