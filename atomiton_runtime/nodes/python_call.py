@@ -5,16 +5,14 @@ import contextlib
 import os
 import selectors
 import struct
-import threading
 import time
 from collections.abc import Callable
 
 import msgspec
 
 from atomiton_runtime.nodes import python_worker
-from atomiton_runtime.nodes.base import CancelToken
 from atomiton_runtime.nodes.processes import Ended
-from atomiton_runtime.nodes.python_workers import Worker
+from atomiton_runtime.nodes.python_workers import PythonWorker
 from atomiton_runtime.nodes.streams import Capture
 
 START_S = 60.0
@@ -89,26 +87,7 @@ class _Lines:
         self._rest = ""
 
 
-class Leash:
-    """Ends a worker when its call is cancelled, and never later: then it may be answering another call."""
-
-    def __init__(self, worker: Worker, cancel: CancelToken) -> None:
-        self._lock = threading.Lock()
-        self._worker: Worker | None = worker
-        cancel.on_cancel(self._pull)
-
-    def _pull(self) -> None:
-        with self._lock:
-            if self._worker is not None:
-                self._worker.tree.end()
-
-    def let_go(self) -> None:
-        """Let a later cancel do nothing."""
-        with self._lock:
-            self._worker = None
-
-
-def call(worker: Worker, request: bytes, prints: Prints) -> Answer:
+def call(worker: PythonWorker, request: bytes, prints: Prints) -> Answer:
     """Make a call and return what became of it; `prints` takes in all that was printed until then."""
     answer = Answer(ready=worker.ready)
     with selectors.DefaultSelector() as selector:
@@ -122,7 +101,7 @@ def call(worker: Worker, request: bytes, prints: Prints) -> Answer:
 class _Conversation:
     def __init__(
         self,
-        worker: Worker,
+        worker: PythonWorker,
         request: bytes,
         prints: Prints,
         answer: Answer,

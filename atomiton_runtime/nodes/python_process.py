@@ -9,9 +9,10 @@ from atomiton_runtime.errors import Where
 from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeError
 from atomiton_runtime.nodes.environment import inherited
 from atomiton_runtime.nodes.processes import Ended, signal_name
-from atomiton_runtime.nodes.python_call import START_S, Answer, Leash, Prints, call
+from atomiton_runtime.nodes.python_call import START_S, Answer, Prints, call
 from atomiton_runtime.nodes.python_source import Source
-from atomiton_runtime.nodes.python_workers import Worker, WorkerKey, WorkerPool
+from atomiton_runtime.nodes.python_workers import PythonWorker, WorkerKey, start_worker
+from atomiton_runtime.nodes.warm_processes import Leash, WorkerPool
 from atomiton_runtime.values import Value, decode, encode
 
 
@@ -27,13 +28,13 @@ class Failure(msgspec.Struct, kw_only=True):
     causes: list[dict[str, str]] = []
 
 
-def new_pool() -> WorkerPool:
+def new_pool() -> WorkerPool[PythonWorker]:
     """Return a pool of workers, without any."""
-    return WorkerPool()
+    return WorkerPool(start_worker)
 
 
 def execute(
-    pool: WorkerPool, context: NodeContext, source: Source, *, interpreter: str, max_memory: int
+    pool: WorkerPool[PythonWorker], context: NodeContext, source: Source, *, interpreter: str, max_memory: int
 ) -> dict[str, Value]:
     """Return the outputs of a call.
 
@@ -64,7 +65,7 @@ def execute(
     raise _died(answer, prints, interpreter, max_memory)
 
 
-def _taken(pool: WorkerPool, key: WorkerKey) -> Worker:
+def _taken(pool: WorkerPool[PythonWorker], key: WorkerKey) -> PythonWorker:
     try:
         return pool.take(key)
     except OSError as error:
@@ -72,7 +73,9 @@ def _taken(pool: WorkerPool, key: WorkerKey) -> Worker:
         raise NodeError("PYTHON-006", message) from error
 
 
-def _called(pool: WorkerPool, worker: Worker, request: bytes, prints: Prints, context: NodeContext) -> Answer:
+def _called(
+    pool: WorkerPool[PythonWorker], worker: PythonWorker, request: bytes, prints: Prints, context: NodeContext
+) -> Answer:
     leash = Leash(worker, context.cancel)
     try:
         answer = call(worker, request, prints)
