@@ -82,6 +82,7 @@ CODES: dict[str, str] = {
     "IMAGE-007": "There are fewer images than the operation needs.",
     "IMAGE-008": "An image has pixels of a kind that cannot be worked on.",
     "IMAGE-009": "The text of a watermark cannot be drawn.",
+    "IMAGE-010": "The process that works on images broke, or did not start.",
     "SHEET-001": "A file or data is not of the format that it should be.",
     "SHEET-002": "A workbook cannot be read: it is damaged, or cut off.",
     "SHEET-003": "A workbook is protected with a password.",

@@ -1,13 +1,17 @@
 """Is the node type `image`."""
 
+import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from atomiton_runtime.flow.catalogue import Complaint
 from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeType, Port
 from atomiton_runtime.nodes.image_checks import found_wrong, overwrites_itself
 from atomiton_runtime.nodes.image_parameters import ImageParameters
 from atomiton_runtime.values import Value
+
+if TYPE_CHECKING:
+    from atomiton_runtime.nodes.image_workers import Studios
 
 
 def _bitmap(width: int, height: int) -> str:
@@ -154,6 +158,11 @@ class Image(NodeType):
         ),
     )
 
+    def __init__(self) -> None:
+        """Declare the type."""
+        self._studios: Studios | None = None
+        self._lock = threading.Lock()
+
     def effect(self, parameters: ImageParameters) -> Effect:
         """Return `reads` for info, `writes` for all others."""
         return "reads" if parameters.operation == "info" else "writes"
@@ -168,8 +177,21 @@ class Image(NodeType):
 
     def execute(self, parameters: ImageParameters, context: NodeContext) -> dict[str, Value]:
         """Do what `operation` says."""
-        # Here, because Pillow takes longer to load than the rest of the command line.
+        # Here, because a command that executes no image node needs none of it.
         from atomiton_runtime.nodes.image_work import worked
 
         context.cancel.raise_if_cancelled()
-        return worked(parameters, context)
+        return worked(parameters, context, self._own_studios().lent)
+
+    def close(self) -> None:
+        """End the processes that wait for images."""
+        if self._studios is not None:
+            self._studios.close()
+
+    def _own_studios(self) -> "Studios":
+        from atomiton_runtime.nodes.image_workers import Studios
+
+        with self._lock:
+            if self._studios is None:
+                self._studios = Studios()
+            return self._studios

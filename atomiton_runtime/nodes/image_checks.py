@@ -7,8 +7,8 @@ from typing import Any, cast
 from atomiton_runtime.flow.catalogue import Complaint
 from atomiton_runtime.nodes.image_colors import HOW_TO_WRITE, read_color
 from atomiton_runtime.nodes.image_formats import FORMATS, format_problem, quality_problem, renamed
-from atomiton_runtime.nodes.image_parameters import PLACEMENT, ImageParameters
-from atomiton_runtime.nodes.image_sources import LAYERED, names_folder
+from atomiton_runtime.nodes.image_parameters import LAYERED, PLACEMENT, ImageParameters
+from atomiton_runtime.nodes.image_sources import names_folder
 from atomiton_runtime.nodes.scalars import known_later
 from atomiton_runtime.nodes.together import Taken, unfit
 

@@ -9,7 +9,7 @@ from typing import IO, Any, TypeVar, cast
 import msgspec
 from PIL import ExifTags, Image, ImageFile
 
-from atomiton_runtime.nodes.base import CancelToken, NodeError
+from atomiton_runtime.nodes.base import NodeError
 from atomiton_runtime.nodes.files import require_file
 from atomiton_runtime.nodes.gif_animation import gif_pictures
 from atomiton_runtime.nodes.gif_blocks import count_frames
@@ -85,20 +85,18 @@ class OpenImage:
         """Let a JPEG be decoded smaller, if it can be, but not smaller than `size` (as looked at)."""
         self._image.draft(None, upright(size, self._orientation()))
 
-    def frames(self, cancel: CancelToken, *, all_of_them: bool) -> Iterator[Frame]:
+    def frames(self, *, all_of_them: bool) -> Iterator[Frame]:
         """Decode and yield the frames, each to be used before the next; without `all_of_them`, the first only.
 
         Raises:
             NodeError: the file is cut off or broken (IMAGE-002), or has too many pixels (IMAGE-003).
-            NodeCancelledError: the attempt was told to stop.
         """
         if self.format.name == "gif":
-            yield from self._gif_frames(cancel, 1 if not all_of_them else self.frame_count)
+            yield from self._gif_frames(1 if not all_of_them else self.frame_count)
             return
         separate = all_of_them and bool(self._image.info.get("default_image"))
         # An APNG may begin with an image for those who know no animations.
         for index in range(int(separate), self.frame_count if all_of_them else 1):
-            cancel.raise_if_cancelled()
             if index:
                 _decoded(self.path, lambda index=index: self._image.seek(index))
             require_affordable(self._image.size, printable(str(self.path)))  # Pages differ in size.
@@ -106,14 +104,13 @@ class OpenImage:
             duration = cast("float", self._image.info.get("duration") or 0)
             yield Frame(image=self._image, duration_ms=duration, orientation=self._orientation())
 
-    def _gif_frames(self, cancel: CancelToken, count: int) -> Iterator[Frame]:
+    def _gif_frames(self, count: int) -> Iterator[Frame]:
         def affordable(size: Size) -> None:
             require_affordable(size, f"a frame of {printable(str(self.path))}")
 
         self._file.seek(0)
         pictures = gif_pictures(self._file, self._image.size, affordable)
         for _ in range(count):
-            cancel.raise_if_cancelled()
             image, duration_ms = _decoded(self.path, lambda: next(pictures))
             yield Frame(image=image, duration_ms=duration_ms, orientation=1)
 

@@ -61,6 +61,9 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     modified_at: str | None = None
 
 
+LAYERED = ("overlay", "composite", "blend")
+"""The operations that make one image of several; all others work on each image alone."""
+
 PLACEMENT = ("position", "x", "y", "width", "height", "opacity", "blend_mode")
 """What a layer may say for itself instead of the node for all."""
 

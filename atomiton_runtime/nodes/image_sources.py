@@ -8,7 +8,8 @@ import msgspec
 
 from atomiton_runtime.nodes.base import NodeContext, NodeError
 from atomiton_runtime.nodes.image_formats import FORMATS, Format, by_extension, format_problem, renamed
-from atomiton_runtime.nodes.image_parameters import PLACEMENT, ImageParameters, Layer
+from atomiton_runtime.nodes.image_messages import Picture
+from atomiton_runtime.nodes.image_parameters import LAYERED, PLACEMENT, ImageParameters, Layer
 from atomiton_runtime.nodes.listing import printable
 from atomiton_runtime.nodes.ordering import kind_of
 from atomiton_runtime.nodes.parameters import shape_of
@@ -16,20 +17,7 @@ from atomiton_runtime.nodes.paths import resolved
 from atomiton_runtime.nodes.type_check import misfits
 from atomiton_runtime.values import Value, preview
 
-LAYERED = ("overlay", "composite", "blend")
-"""The operations that make one image of several; all others work on each image alone."""
-
 _SHOWN_CHARS = 60
-
-
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """An image to work on."""
-
-    path: Path
-    origin: str
-    """Which of the author's words named it, such as `paths[3]`; for messages."""
-    placement: Layer
-    """What it says for itself, if it is a layer."""
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +113,8 @@ def _entry(origin: str, value: Value) -> str | Layer:
 def _picture(origin: str, entry: str | Layer, context: NodeContext) -> Picture:
     layer = Layer(path=entry) if isinstance(entry, str) else entry
     path = resolved(layer.path, context.folder, origin.strip("`"))
-    return Picture(path=path, origin=origin, placement=layer)
+    said = {name: getattr(layer, name) for name in PLACEMENT}
+    return Picture(path=path, origin=origin, placement=Layer(path=".", **said))
 
 
 def _require_layers(operation: str, pictures: Sequence[Picture]) -> None:

@@ -182,6 +182,19 @@ def start_tree(
     return ProcessTree(process, status, mark)
 
 
+def own_program(module: str, *arguments: str) -> list[str]:
+    """Return the command that calls `main` of a module of ours, in a Python like this one.
+
+    With -I, nothing that lies in the working directory is taken for a module; with -S, it starts in half the time.
+    """
+    count = 1 + len(arguments)
+    paths = [os.path.abspath(each) for each in sys.path]  # noqa: PTH100  # texts, and "" is the working directory
+    code = (
+        f"import sys; sys.path[:] = sys.argv[{count}:]; from {module} import main; main(*sys.argv[1:{count}])"
+    )
+    return [sys.executable, "-I", "-S", "-c", code, *arguments, *paths]
+
+
 def end_marked(mark: str) -> tuple[int, ...]:
     """End all processes that carry this mark, and their descendants; return those that are left."""
     import psutil

@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import signal
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -13,14 +12,10 @@ import msgspec
 
 from atomiton_runtime.nodes.base import CancelToken, NodeCancelledError, NodeError
 from atomiton_runtime.nodes.environment import without_secrets
-from atomiton_runtime.nodes.processes import Ended, ProcessTree, start_tree
+from atomiton_runtime.nodes.processes import Ended, ProcessTree, own_program, start_tree
 from atomiton_runtime.nodes.tables import Cells
 from atomiton_runtime.nodes.workbook_process import MAX_MEMORY_BYTES, Request, Said
 
-_START = (
-    "import sys; sys.path[:] = sys.argv[2:]; "
-    "from atomiton_runtime.nodes.workbook_process import main; main(sys.argv[1])"
-)
 _PIECE_BYTES = 1024 * 1024
 
 
@@ -54,16 +49,7 @@ def read_workbook(file: BinaryIO, source: str, request: Request, cancel: CancelT
 
 
 def _command(request: Request) -> list[str]:
-    # With -I, nothing that lies in the working directory is taken for a module; with -S, it starts in half the time.
-    return [
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        _START,
-        msgspec.json.encode(request).decode(),
-        *map(str, sys.path),
-    ]
+    return own_program("atomiton_runtime.nodes.workbook_process", msgspec.json.encode(request).decode())
 
 
 def _feed(tree: ProcessTree, file: BinaryIO) -> None:

@@ -10,9 +10,11 @@ from typing import Any, get_args
 import pytest
 from PIL import Image, ImageCms
 
+from atomiton_runtime.nodes.image import Image as ImageType
 from atomiton_runtime.nodes.image_formats import FORMATS, by_extension
 from atomiton_runtime.nodes.image_parameters import ImageParameters, Operation
 from tests.doubles.attempts import complaints, executed, failure, node_type
+from tests.doubles.studios import StudiosHere
 
 MADE_ELSEWHERE = Path(__file__).with_name("images")
 RED, BLUE, LIME, WHITE = (255, 0, 0), (0, 0, 255), (0, 255, 0), (255, 255, 255)
@@ -32,6 +34,12 @@ ASKED: dict[str, dict[str, Any]] = {
 
 SIZES = {"resize": (12, 12), "thumbnail": (12, 8), "crop": (10, 8), "composite": (30, 20)}
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16")
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an image becomes does not depend on the process: see `test_image_process.py` for that."""
+    monkeypatch.setattr(ImageType, "_own_studios", lambda _: StudiosHere())
 
 
 def act(
