@@ -50,6 +50,7 @@ from atomiton_runtime.run.document import RunDocument, RunSummary, document
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, is_final
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.running import Run
+from atomiton_runtime.scratch import sweep
 from atomiton_runtime.secrecy.vault import open_vault
 from atomiton_runtime.settings import Places, find_places
 from atomiton_runtime.storage.create import create_storage
@@ -121,6 +122,7 @@ class Runtime:
             StorageError: the store cannot be opened (STORE-...).
             RuntimeUnusable: an actor does not answer, or the data folder cannot be used.
         """
+        sweep()
         try:
             if self._is_own_store:
                 self._let_in = keep_out(self.places.data, self.places.flows)

@@ -1,7 +1,6 @@
 """Executes the examples of a node type as flows in fresh folders, and says which do not do what they say."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -12,6 +11,7 @@ from atomiton_runtime.nodes.base import Example
 from atomiton_runtime.nodes.document import EXAMPLE_NODE, example_toml
 from atomiton_runtime.nodes.registry import FOLDER_NAME, CataloguedType
 from atomiton_runtime.runtime import Runtime
+from atomiton_runtime.scratch import ScratchFolder
 from atomiton_runtime.values import preview, to_document
 
 _PATIENCE_S = 60.0
@@ -36,10 +36,9 @@ def mismatches(found: CataloguedType, example: Example) -> tuple[str, ...]:
 
     Everything it writes is in a folder of its own, which is gone afterwards - unless it is told to write elsewhere.
     """
-    with tempfile.TemporaryDirectory(prefix="atomiton-example-") as name:
-        folder = Path(name)
-        _prepare(found, example, folder)
-        return tuple(_differences(example, folder))
+    with ScratchFolder() as scratch:
+        _prepare(found, example, scratch.path)
+        return tuple(_differences(example, scratch.path))
 
 
 def _prepare(found: CataloguedType, example: Example, folder: Path) -> None:

@@ -199,16 +199,43 @@ def _sweep(folder: Path) -> None:
     _swept.add(folder)
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
-            if _LEFT_BEHIND.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            if _LEFT_BEHIND.fullmatch(entry.name):
                 _remove_dead(Path(entry.path))
 
 
 def _remove_dead(path: Path) -> None:
-    with contextlib.suppress(OSError), path.open("rb") as file:
+    with contextlib.suppress(OSError):
+        status = path.lstat()
         # A young one may not be locked yet, or not any more.
-        if time.time() - os.fstat(file.fileno()).st_ctime > _DEAD_AFTER_S:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if time.time() - status.st_ctime <= _DEAD_AFTER_S:
+            return
+        if stat.S_ISLNK(
+            status.st_mode
+        ):  # It is renamed as soon as it is there: so old, nobody has it in hand.
             path.unlink()
+        elif stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(path, recursive=True, pulse=_unhurried)
+            finally:
+                os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _held_folder(path: Path) -> Generator[None]:
+    """Make a folder, and let others see for so long that somebody still writes it."""
+    path.mkdir()
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _take_after(temporary: Path, before: os.stat_result) -> None:
@@ -285,9 +312,11 @@ def _require_place(source: Path, target: Path, *, overwrite: bool) -> None:
 
 def _move_between_devices(source: Path, target: Path, *, overwrite: bool, pulse: Pulse) -> None:
     temporary = _beside(target)
+    is_folder = stat.S_ISDIR(source.lstat().st_mode)
     try:
-        copy(source, temporary, overwrite=False, pulse=pulse)
-        if temporary.is_dir() and not temporary.is_symlink():
+        with _held_folder(temporary) if is_folder else contextlib.nullcontext():
+            copy(source, temporary, overwrite=is_folder, pulse=pulse)
+        if is_folder:
             temporary.replace(target)
         else:
             _put(temporary, target, overwrite=overwrite)

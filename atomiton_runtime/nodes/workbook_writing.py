@@ -9,6 +9,7 @@ from atomiton_runtime.nodes.cell_ranges import MAX_COLUMNS
 from atomiton_runtime.nodes.csv_cells import finite, nested_text
 from atomiton_runtime.nodes.tables import Cells, Table
 from atomiton_runtime.nodes.workbook_formats import MAX_ROWS
+from atomiton_runtime.scratch import ScratchFolder
 from atomiton_runtime.values import Value
 
 if TYPE_CHECKING:
@@ -101,15 +102,15 @@ def write_workbook(
 
 @contextlib.contextmanager
 def _workbook(file: BinaryIO) -> Generator["Workbook"]:
-    import tempfile
-
     from xlsxwriter import Workbook
     from xlsxwriter.exceptions import FileCreateError
 
-    with tempfile.TemporaryDirectory(prefix="atomiton-") as folder:
+    with ScratchFolder() as scratch:
         # Written row by row to a file in the folder; so strings are not kept to be shared.
         outlet = _Outlet(file)
-        book = Workbook(cast(str, outlet), {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
+        book = Workbook(
+            cast(str, outlet), {"constant_memory": True, "tmpdir": str(scratch.path), "use_zip64": True}
+        )
         try:
             yield book
             book.close()

@@ -181,6 +181,8 @@ class SecretsFile:
             self._seen = None
 
     def _write(self, text: str) -> None:
+        for left in self.path.parent.glob(f".{FILE_NAME}-*"):
+            left.unlink()  # By a process that was killed: whoever writes now holds the lock.
         # Made with mode 0600, and in place at once: never is there a file that others can read, or half of one.
         number, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{FILE_NAME}-")
         try:

@@ -11,7 +11,6 @@ own, whatever its size - so a marker at the top of a packed value is always ours
 import hashlib
 import os
 import re
-import shutil
 import tempfile
 import threading
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from atomiton_runtime.errors import StorageError
+from atomiton_runtime.scratch import ScratchFolder
 from atomiton_runtime.storage.failures import disk_error
 from atomiton_runtime.values import FILE_KEY, LARGE_VALUE_BYTES, Value, decode, encode
 
@@ -67,7 +67,7 @@ class LargeValues:
             sync: whether a file must survive a power cut before its marker is returned.
         """
         self._folder = folder.absolute() if folder else None
-        self._temporary = folder is None
+        self._scratch: ScratchFolder | None = None
         self._sync = sync
         self._lock = threading.Lock()
 
@@ -146,15 +146,16 @@ class LargeValues:
     def close(self) -> None:
         """Remove the temporary folder, if there is one."""
         with self._lock:
-            if self._temporary and self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
-                self._folder = None
+            if self._scratch is not None:
+                self._scratch.close()
+                self._scratch = self._folder = None
 
     def _made_folder(self) -> Path:
         with self._lock:
             try:
                 if self._folder is None:
-                    self._folder = Path(tempfile.mkdtemp(prefix="atomiton-values-"))
+                    self._scratch = ScratchFolder()
+                    self._folder = self._scratch.path
                 elif not self._folder.is_dir():
                     self._folder.mkdir(parents=True, exist_ok=True)
             except OSError as exc:

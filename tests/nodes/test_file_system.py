@@ -409,3 +409,41 @@ def test_what_a_killed_process_had_begun_to_write_is_removed(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
         ".mine.tmp": b"", "long": b"whole", "other": b"2",
     }  # fmt: skip
+
+
+def test_what_a_killed_move_had_begun_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder on its way between devices, and a link that had no name yet; never a folder that is on its way now."""
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom atomiton_runtime.nodes import files\n"
+        "def pulse():\n    if list(target.parent.glob('.*.tmp/a')): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "target = Path(sys.argv[2])\n"
+        "files._move_between_devices(Path(sys.argv[1]), target, overwrite=False, pulse=pulse)\n"
+    )
+    source, place = tmp_path / "source", tmp_path / "place"
+    source.mkdir()
+    place.mkdir()
+    for name in "abc":
+        (source / name).write_text(name)
+    command = [sys.executable, "-c", code, str(source), str(place / "moved")]
+    killed = subprocess.run(command, check=False, timeout=20)
+    (left,) = place.iterdir()
+    (place / ".link.0123456789ab.tmp").symlink_to(source)
+    os.mkfifo(place / ".pipe.0123456789ab.tmp")
+    monkeypatch.setattr(files, "_DEAD_AFTER_S", -1.0)
+    looks: list[list[str]] = []
+
+    def look() -> None:
+        files._swept.clear()
+        files.write_whole(place / "other", b"1", overwrite=True)
+        looks.append(sorted(each.name for each in place.iterdir()))
+
+    files._move_between_devices(source, place / "moved", overwrite=False, pulse=look)
+
+    assert (-9, True) == (killed.returncode, left.name.startswith(".moved."))
+    for names in looks:
+        assert left.name not in names
+        assert ".link.0123456789ab.tmp" not in names
+    assert any(name.startswith(".moved.") for name in looks[-1])
+    assert {".pipe.0123456789ab.tmp", "moved", "other"} == {each.name for each in place.iterdir()}
+    assert ["a", "b", "c"] == sorted(each.name for each in (place / "moved").iterdir())
+    assert not source.exists()

@@ -104,6 +104,18 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         SecretsFile(tmp_path / "other").set("A", "value")
 
 
+def test_what_a_killed_process_had_begun_to_write_is_removed(tmp_path: Path) -> None:
+    """A half-written file of secrets goes with the next change; what is not ours stays."""
+    file = SecretsFile(tmp_path)
+    file.set("A", "1")
+    (tmp_path / f".{file.path.name}-x1y2z3").write_text("A = half")
+    (tmp_path / "other").touch()
+    file.set("B", "2")
+    assert {file.path.name, file.path.with_suffix(".lock").name, "other"} == {
+        each.name for each in tmp_path.iterdir()
+    }
+
+
 def test_a_file_that_cannot_take_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new file that cannot take the place of the old one is removed."""
     file = SecretsFile(tmp_path)
