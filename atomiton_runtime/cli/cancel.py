@@ -9,7 +9,7 @@ from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.options import json_option
 from atomiton_runtime.cli.results import print_json
 from atomiton_runtime.cli.wording import duration, one_line, status
-from atomiton_runtime.control import request
+from atomiton_runtime.control.conversation import request
 from atomiton_runtime.errors import RuntimeUnusable, UsageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.requests import CancelRun, Refused

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from atomiton_runtime.control import ControlDoor, processes_folder
+from atomiton_runtime.control.door import ControlDoor
+from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
 from atomiton_runtime.flow.model import Notify, Variable
 from atomiton_runtime.flow.problems import Problem
