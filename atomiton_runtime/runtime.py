@@ -40,7 +40,7 @@ from atomiton_runtime.requests import (
 )
 from atomiton_runtime.resuming import Known, continuation
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.document import RunDocument, RunSummary, document
+from atomiton_runtime.run.document import RunDocument, RunSummary, document, left_to_end
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.running import Run
@@ -400,6 +400,14 @@ class Runtime:
         if not events:
             raise _no_such_run(run_id)
         return events
+
+    def left(self, run_id: RunId) -> tuple[str, ...] | None:
+        """Return the nodes that keep a run from being cancelled, in the order in which they began; None: it is not.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        return left_to_end(self.journal(run_id))
 
     def _must_live(self) -> None:
         if self._stopped:
