@@ -31,7 +31,7 @@ from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import FlowId, RunId, is_run_id, new_run_id
 from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
-from atomiton_runtime.opening import end_runs_of_the_dead, open_own
+from atomiton_runtime.opening import UnkeptEnds, end_runs_of_the_dead, open_own, open_to_read
 from atomiton_runtime.requests import (
     Request,
     Response,
@@ -72,6 +72,7 @@ class Runtime:
         storage: `memory:`, `sqlite:///PATH` or `files:///PATH`; default: SQLite in the data folder.
         data: the data folder; default: `ATOMITON_DATA`, else the user's data folder.
         watch: whether saving a flow's file executes it.
+        only_read: whether it is only asked what is kept; a store that cannot be written is then no obstacle.
         warn: told while starting what its user must know although the start goes on; the bus carries it as well.
     """
 
@@ -82,6 +83,7 @@ class Runtime:
         *,
         data: str | Path | None = None,
         watch: bool = False,
+        only_read: bool = False,
         warn: Callable[[ErrorInfo], object] | None = None,
     ) -> None:
         self.places: Places = find_places(os.environ, flows=flows, data=data)
@@ -99,11 +101,13 @@ class Runtime:
         )
         # Whoever shares the store meets in one folder: who is alive there decides what an open run means.
         self._meeting_place = self.places.data if storage is None else _folder_of(self._engine)
-        self._door = self._new_door()
         self._watch = watch
         self._is_own_store = storage is None
         self._let_in: Callable[[], None] | None = None
+        self._only_reads = only_read
+        self._ends = UnkeptEnds()
         self._warn = warn
+        self._door = self._new_door()
         self._stopped = False
         self._runs_ended = threading.Event()
 
@@ -119,7 +123,7 @@ class Runtime:
         try:
             if self._is_own_store:
                 self._let_in = keep_out(self.places.data, self.places.flows)
-            warnings = [self._opened(), self._open_door()]
+            warnings = [self._open_store(), self._open_door()]
             self._engine.tell = self._say
             self._system.start()
             for warning in warnings:
@@ -170,17 +174,23 @@ class Runtime:
         self.stop()
 
     def _new_door(self) -> ControlDoor | None:
-        if self._meeting_place is None:
+        if self._meeting_place is None or self._only_reads:
             return None
         return ControlDoor(processes_folder(self._meeting_place), self.process, self.serve)
 
     def _say(self, warning: ErrorInfo) -> None:
         self._system.bus.publish(NoticeRaised(level="warning", error=warning))
 
-    def _opened(self) -> ErrorInfo | None:
-        if self._is_own_store:
-            return open_own(self._engine, self.places.data)
-        self._engine.open()  # what somebody gave us the address of is not ours to move
+    def _open_store(self) -> ErrorInfo | None:
+        """Open the store; return what its user must know."""
+        try:
+            if self._is_own_store:
+                return open_own(self._engine, self.places.data)
+            self._engine.open()  # what somebody gave us the address of is not ours to move
+        except StorageError as refused:
+            if not self._only_reads:
+                raise
+            return open_to_read(self._engine, refused)
         return None
 
     def _open_door(self) -> ErrorInfo | None:
@@ -191,10 +201,13 @@ class Runtime:
         try:
             if self._door is not None:
                 self._door.start()
+            if self._meeting_place is not None:
                 end_runs_of_the_dead(self._engine, self._meeting_place)
         except (RuntimeUnusable, StorageError) as error:
             log.warning("%s", error.message)
-            return error.info()
+            if not self._only_reads:
+                return error.info()
+            end_runs_of_the_dead(self._engine, self._meeting_place, self._ends.take)
         return None
 
     # -- runs ------------------------------------------------------------------------------------------------
@@ -356,6 +369,9 @@ class Runtime:
         """Return the newest runs first, at most `limit`, of every process that shares the store."""
         self._must_live()
         wanted = ReadSummaries(flow=FlowId(flow) if flow else None, statuses=tuple(statuses), limit=limit)
+        return self._ends.told(wanted, self._summaries)
+
+    def _summaries(self, wanted: ReadSummaries) -> tuple[RunSummary, ...]:
         return cast("tuple[RunSummary, ...]", self._system.keeper.ask(wanted, asker=Rank.CLIENT))
 
     def find_run(self, prefix: str) -> RunId:
@@ -399,7 +415,7 @@ class Runtime:
         )
         if not events:
             raise _no_such_run(run_id)
-        return events
+        return self._ends.whole(events)
 
     def left(self, run_id: RunId) -> tuple[str, ...] | None:
         """Return the nodes that keep a run from being cancelled, in the order in which they began; None: it is not.

@@ -19,7 +19,7 @@ from atomiton_runtime.run.document import RunSummary
 @pass_installation
 def command(installation: Installation, flow: str | None, limit: int, as_json: bool) -> None:
     """List the latest runs, newest first; with FLOW, those of this flow."""
-    with installation.runtime() as runtime:
+    with installation.runtime(only_read=True) as runtime:
         runs = runtime.history(flow, limit=limit)
         going_on = [run.run_id for run in runs if run.status == "running" and not as_json]
         left = {run_id: runtime.left(run_id) for run_id in going_on}

@@ -23,7 +23,7 @@ def command(installation: Installation, run: str, follow: bool, as_json: bool) -
 
     What programs printed is shown whole: their stdout after `|`, their stderr after `!`.
     """
-    with installation.runtime() as runtime:
+    with installation.runtime(only_read=True) as runtime:
         run_id = runtime.find_run(run)
         printed = 0
         while True:

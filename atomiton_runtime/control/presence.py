@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 import msgspec
@@ -48,13 +49,27 @@ def _bury(folder: Path, process: str) -> bool:
     except Timeout:
         return False
     except OSError:
-        # Without a right to look we cannot say that it is dead; and its files are not ours to remove.
-        return False
+        # On a disk that cannot be written, or without the right to: its files stay, and are not ours to remove.
+        return not _is_held(folder / f"{process}.lock")
     try:
         remove_files(folder, process)
     finally:
         lock.release()
     return True
+
+
+def _is_held(lock: Path) -> bool:
+    """Return whether a process holds the lock, as far as that can be found out without writing."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True  # held, or not ours to look at: then nobody can say that it is dead
+    return False
 
 
 def _is_gone(folder: Path, process: str) -> bool:
