@@ -502,7 +502,7 @@ def test_half_a_schema_is_rolled_back(tmp_path: Path, monkeypatch: pytest.Monkey
     from atomiton_runtime.storage import sqlite_schema
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite_schema, "_TABLES", "CREATE TABLE events (a); CREATE NONSENSE")
+        patch.setattr(sqlite_schema, "_STEPS", ("CREATE TABLE events (a); CREATE NONSENSE",))
         with pytest.raises(StorageError) as caught:
             create_sqlite_engine(tmp_path / "store").open()
     engine = create_sqlite_engine(tmp_path / "store")
