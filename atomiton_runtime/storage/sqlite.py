@@ -26,7 +26,7 @@ from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import damaged, not_open, not_there, only_readable, reported
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.salvage import is_sound, is_whole, readable_journals, set_aside
-from atomiton_runtime.storage.sqlite_errors import explained
+from atomiton_runtime.storage.sqlite_errors import explained, is_read_only
 from atomiton_runtime.storage.sqlite_reading import connect_for_reading
 from atomiton_runtime.storage.sqlite_schema import check_file, check_version, prepare
 
@@ -66,6 +66,11 @@ class SqliteEngine(StorageEngine):
         self._busy_timeout_s = busy_timeout_s
         self._connection: sqlite3.Connection | None = None
         self._only_reads = False
+        self._is_refused = False
+        """Whether SQLite has said last that the database is read-only.
+
+        Where a file could not be opened to write at that moment, it goes on with what it can read, for ever.
+        """
         self._copy: TemporaryDirectory[str] | None = None
         """Holds what is read, where the store itself can only be copied."""
         self._tails: dict[RunId, Tail] = {}
@@ -143,6 +148,14 @@ class SqliteEngine(StorageEngine):
         """Add events of any number of runs in one transaction."""
         if not self._only_reads and _identity(self._path) != self._file:
             self._write_again()
+        try:
+            self._append(events)
+        except StorageError as refused:
+            if not (self._is_refused and self._has_connected_again()):
+                raise refused
+            self._append(events)
+
+    def _append(self, events: Sequence[RunEvent]) -> None:
         with self._transaction() as connection:
             self._forget_what_others_changed(connection)
             additions = plan_additions(events, self._tail, self._stored_line)
@@ -268,6 +281,17 @@ class SqliteEngine(StorageEngine):
             )
         )
 
+    def _has_connected_again(self) -> bool:
+        """Open the file anew; return whether that was possible."""
+        old = self._opened()
+        try:
+            self.open()
+        except StorageError:
+            self._connection = old
+            return False
+        old.close()
+        return True
+
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             raise not_open(self.url)
@@ -286,6 +310,7 @@ class SqliteEngine(StorageEngine):
             finally:
                 connection.rollback()
         except (sqlite3.Error, UnicodeDecodeError) as exc:
+            self._is_refused = is_read_only(exc)
             raise self._note(explained(exc, "STORE-002", "write", self._path)) from exc
 
     @contextmanager
