@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from filelock import FileLock, Timeout
 
-from atomiton_runtime.control import is_live
+from atomiton_runtime.control.presence import is_live
 from atomiton_runtime.errors import RuntimeUnusable
 
 LOCK_FILE = "owner.lock"

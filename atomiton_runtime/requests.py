@@ -13,6 +13,11 @@ from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.events import CancelReason, Trigger
 from atomiton_runtime.values import Value
 
+MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
+"""Of a request: more than fits into a command line, even if each character has to be written as `\\u0000`."""
+STOPPED = "RUN-011"
+"""The code of the refusal by a runtime that is ending: nothing was done."""
+
 
 class RunFlow(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="run"):
     """Execute a flow."""

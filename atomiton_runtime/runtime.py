@@ -3,11 +3,9 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self, cast
-
-from filelock import FileLock
 
 from atomiton_runtime.actors.base import Rank
 from atomiton_runtime.actors.event_bus import Fact
@@ -22,36 +20,33 @@ from atomiton_runtime.actors.messages import (
     ReadSummaries,
     StartRun,
 )
-from atomiton_runtime.actors.storage_keeper import recover
 from atomiton_runtime.actors.system import ActorSystem
-from atomiton_runtime.clock import SystemClock
-from atomiton_runtime.control import Answer, ControlDoor, live_processes, processes_folder
-from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
+from atomiton_runtime.control.door import Answer, ControlDoor
+from atomiton_runtime.control.presence import processes_folder
+from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, StorageError, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.problems import FlowInvalid
-from atomiton_runtime.flow.variables import VariablesInvalid, check_variables
+from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import FlowId, RunId, is_run_id, new_run_id
 from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
+from atomiton_runtime.opening import UnkeptEnds, end_runs_of_the_dead, open_own, open_to_read
 from atomiton_runtime.requests import (
-    CancelAccepted,
-    CancelRun,
-    Refused,
     Request,
     Response,
     ResumeRun,
-    RunAccepted,
     RunFlow,
 )
 from atomiton_runtime.resuming import Known, continuation
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.document import RunDocument, RunSummary, document
-from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, is_final
+from atomiton_runtime.run.document import RunDocument, RunSummary, document, left_to_end
+from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.running import Run
 from atomiton_runtime.scratch import sweep
 from atomiton_runtime.secrecy.vault import open_vault
+from atomiton_runtime.serving import serve, submit
 from atomiton_runtime.settings import Places, find_places
 from atomiton_runtime.storage.create import create_storage
 from atomiton_runtime.storage.engine import StorageEngine
@@ -78,6 +73,7 @@ class Runtime:
         storage: `memory:`, `sqlite:///PATH` or `files:///PATH`; default: SQLite in the data folder.
         data: the data folder; default: `ATOMITON_DATA`, else the user's data folder.
         watch: whether saving a flow's file executes it.
+        only_read: whether it is only asked what is kept; a store that cannot be written is then no obstacle.
         warn: told while starting what its user must know although the start goes on; the bus carries it as well.
     """
 
@@ -88,6 +84,7 @@ class Runtime:
         *,
         data: str | Path | None = None,
         watch: bool = False,
+        only_read: bool = False,
         warn: Callable[[ErrorInfo], object] | None = None,
     ) -> None:
         self.places: Places = find_places(os.environ, flows=flows, data=data)
@@ -105,11 +102,13 @@ class Runtime:
         )
         # Whoever shares the store meets in one folder: who is alive there decides what an open run means.
         self._meeting_place = self.places.data if storage is None else _folder_of(self._engine)
-        self._door = self._new_door()
         self._watch = watch
         self._is_own_store = storage is None
         self._let_in: Callable[[], None] | None = None
+        self._only_reads = only_read
+        self._ends = UnkeptEnds()
         self._warn = warn
+        self._door = self._new_door()
         self._stopped = False
         self._runs_ended = threading.Event()
 
@@ -177,7 +176,7 @@ class Runtime:
         self.stop()
 
     def _new_door(self) -> ControlDoor | None:
-        if self._meeting_place is None:
+        if self._meeting_place is None or self._only_reads:
             return None
         return ControlDoor(processes_folder(self._meeting_place), self.process, self.serve)
 
@@ -185,28 +184,15 @@ class Runtime:
         self._system.bus.publish(NoticeRaised(level="warning", error=warning))
 
     def _open_store(self) -> ErrorInfo | None:
-        """Open the store; one of our own that is damaged is moved aside, and another made of what can be read."""
+        """Open the store; return what its user must know."""
         try:
-            self._engine.open()
-        except StorageError as error:
-            # What somebody gave us the address of is not ours to move.
-            if error.code != "STORE-005" or not self._is_own_store:
+            if self._is_own_store:
+                return open_own(self._engine, self.places.data)
+            self._engine.open()  # what somebody gave us the address of is not ours to move
+        except StorageError as refused:
+            if not self._only_reads:
                 raise
-        else:
-            return None
-        with FileLock(self.places.data / "rebuild.lock", thread_local=False):
-            try:
-                self._engine.open()  # who was faster has done it
-            except StorageError as error:
-                if error.code != "STORE-005":
-                    raise
-                if others := live_processes(self.places.data):
-                    raise StorageError(
-                        error.code,
-                        error.message,
-                        hint=f"end the processes that use it first; there are {len(others)}",
-                    ) from error
-                return self._engine.rebuild()
+            return open_to_read(self._engine, refused)
         return None
 
     def _open_door(self) -> ErrorInfo | None:
@@ -217,23 +203,14 @@ class Runtime:
         try:
             if self._door is not None:
                 self._door.start()
-                self._recover()
+            if self._meeting_place is not None:
+                end_runs_of_the_dead(self._engine, self._meeting_place)
         except (RuntimeUnusable, StorageError) as error:
             log.warning("%s", error.message)
-            return error.info()
+            if not self._only_reads:
+                return error.info()
+            end_runs_of_the_dead(self._engine, self._meeting_place, self._ends.take)
         return None
-
-    def _recover(self) -> None:
-        """Give runs whose process died (`kill -9`, power) their true last event."""
-        live: set[str] | None = None
-
-        def is_alive(process: str) -> bool:
-            nonlocal live
-            if live is None and self._meeting_place is not None:
-                live = live_processes(self._meeting_place)
-            return live is None or process in live
-
-        recover(self._engine, is_alive, _interrupted)
 
     # -- runs ------------------------------------------------------------------------------------------------
 
@@ -302,47 +279,11 @@ class Runtime:
 
     def submit(self, request: Request) -> Response:
         """Answer a client's request; what the client did wrong is `Refused`, never raised."""
-        try:
-            match request:
-                case RunFlow() | ResumeRun():
-                    run = self.start_run(request)
-                    return RunAccepted(run_id=run.id, flow=run.flow)
-                case CancelRun(run_id=run_id, reason=reason):
-                    self.cancel(run_id, reason)
-                    return CancelAccepted(run_id=run_id)
-        except AtomitonError as error:
-            return _refusal(error)
+        return submit(self, request)
 
     def serve(self, request: Request) -> Answer:
         """Answer the request of another process: a run is accepted once that is kept, and may be followed."""
-        return self.submit(request) if isinstance(request, CancelRun) else self._serve_run(request)
-
-    def _serve_run(self, request: RunFlow | ResumeRun) -> Iterator[Response | Sequence[RunEvent]]:
-        try:
-            run = self.start_run(request)
-        except AtomitonError as error:
-            yield _refusal(error)
-            return
-        # Nothing yet is said as well: whoever speaks to the client looks then whether it is still there.
-        while not run.news(0, timeout_s=_NEWS_TIMEOUT_S):
-            yield ()
-        # Who does not follow the run hears nothing after this: a run that is not kept was not accepted.
-        error = None if request.follow else self._not_kept(run)
-        yield RunAccepted(run_id=run.id, flow=run.flow) if error is None else Refused(errors=(error,))
-        place = 0
-        while request.follow:
-            news = run.news(place, timeout_s=_NEWS_TIMEOUT_S)
-            yield news
-            place += len(news)
-            if news and is_final(news[-1]):
-                return
-
-    def _not_kept(self, run: Run) -> ErrorInfo | None:
-        """Return why nothing of a run could be kept; None: something was."""
-        last = run.news(0, timeout_s=0)[-1]
-        if isinstance(last, ev.RunFailed) and last.error.code.startswith("STORE-"):
-            return None if self._is_kept(run.id) else last.error
-        return None
+        return serve(self, request)
 
     def cancel(self, run_id: RunId, reason: CancelReason = "user") -> None:
         """Tell a run of this runtime to end; return at once.
@@ -380,10 +321,11 @@ class Runtime:
             raise UsageError(
                 "RUN-022", f"{run_id!r} cannot be the id of a run", hint="leave it out, or give a ULID"
             )
-        if self._is_kept(run_id) or run_id in self._active_ids():
+        if self.is_kept(run_id) or run_id in self._active_ids():
             raise UsageError("RUN-022", f"there is a run {run_id} already", hint="a run is executed once")
 
-    def _is_kept(self, run_id: RunId) -> bool:
+    def is_kept(self, run_id: RunId) -> bool:
+        """Return whether anything of a run is in the store."""
         return bool(self._system.keeper.ask(FindRuns(prefix=run_id), asker=Rank.CLIENT))
 
     def _begin(self, order: StartRun) -> Run:
@@ -429,6 +371,9 @@ class Runtime:
         """Return the newest runs first, at most `limit`, of every process that shares the store."""
         self._must_live()
         wanted = ReadSummaries(flow=FlowId(flow) if flow else None, statuses=tuple(statuses), limit=limit)
+        return self._ends.told(wanted, self._summaries)
+
+    def _summaries(self, wanted: ReadSummaries) -> tuple[RunSummary, ...]:
         return cast("tuple[RunSummary, ...]", self._system.keeper.ask(wanted, asker=Rank.CLIENT))
 
     def find_run(self, prefix: str) -> RunId:
@@ -472,7 +417,15 @@ class Runtime:
         )
         if not events:
             raise _no_such_run(run_id)
-        return events
+        return self._ends.whole(events)
+
+    def left(self, run_id: RunId) -> tuple[str, ...] | None:
+        """Return the nodes that keep a run from being cancelled, in the order in which they began; None: it is not.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        return left_to_end(self.journal(run_id))
 
     def _must_live(self) -> None:
         if self._stopped:
@@ -485,29 +438,5 @@ def _folder_of(engine: StorageEngine) -> Path | None:
     return Path(path).absolute().parent if on_disk else None
 
 
-def _refusal(error: AtomitonError) -> Refused:
-    if isinstance(error, FlowInvalid):
-        return Refused(errors=tuple(problem.info() for problem in error.problems))
-    if isinstance(error, VariablesInvalid):
-        return Refused(errors=tuple(error.errors))
-    return Refused(errors=(error.info(),))
-
-
 def _no_such_run(prefix: str) -> UsageError:
     return UsageError("RUN-001", f"there is no run {prefix}", hint="`atomiton history` lists the runs")
-
-
-def _interrupted(journal: Sequence[RunEvent]) -> RunEvent:
-    """Return the last event of a run whose process died; it lasted at least until the last thing that is known."""
-    started_at = next((event.at for event in journal if isinstance(event, ev.RunStarted)), journal[-1].at)
-    return ev.RunInterrupted(
-        run_id=journal[-1].run_id,
-        seq=journal[-1].seq + 1,
-        at=SystemClock().now(),
-        duration_s=max((journal[-1].at - started_at).total_seconds(), 0.0),
-        error=ErrorInfo(
-            "RUN-010",
-            "the end of this run was never kept: its process died, or the store could not be written",
-            hint=f"`atomiton resume {journal[-1].run_id}` continues it",
-        ),
-    )

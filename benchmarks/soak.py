@@ -1,4 +1,4 @@
-"""Executes a 10-node flow 5000 times in one process and looks whether anything grows after the first 500."""
+"""Executes a flow of 10 nodes 5000 times in one process and looks whether anything grows after the first 500."""
 
 import argparse
 import json
@@ -17,12 +17,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5000)
-    runs = parser.parse_args().runs
+    parser.add_argument("--nodes", type=int, default=10)
+    arguments = parser.parse_args()
+    runs = arguments.runs
     me = psutil.Process()
     marks: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        flow = linear(folder / "flows", 10)
+        flow = linear(folder / "flows", arguments.nodes)
         began = time.perf_counter()
         with Runtime(folder / "flows", data=folder / "data") as runtime:
             for number in range(1, runs + 1):

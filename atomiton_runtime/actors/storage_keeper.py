@@ -194,6 +194,7 @@ def recover(
     engine: StorageEngine,
     is_alive: Callable[[str], bool],
     ended: Callable[[Sequence[RunEvent]], RunEvent],
+    keep: Callable[[Sequence[RunEvent]], object] | None = None,
 ) -> int:
     """Give each run whose process died its last event; return how many there were.
 
@@ -201,6 +202,10 @@ def recover(
         engine: open, and not used by anybody else yet.
         is_alive: whether the process of this name lives.
         ended: makes the last event of a run from its journal so far.
+        keep: takes that event; default: the engine.
+
+    Raises:
+        StorageError: the store cannot be read or written.
     """
     found = 0
     for summary in engine.summaries(statuses=("queued", "running"), limit=1_000_000):
@@ -210,7 +215,7 @@ def recover(
         if not journal or is_final(journal[-1]):
             continue  # a damaged list of runs; whoever reads the run meets that
         try:
-            engine.append([ended(journal)])
+            (keep or engine.append)([ended(journal)])
         except StorageError as error:
             if error.code != "STORE-003":
                 raise

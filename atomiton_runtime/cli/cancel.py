@@ -8,8 +8,8 @@ from atomiton_runtime.cli.failures import error_text
 from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.options import json_option
 from atomiton_runtime.cli.results import print_json
-from atomiton_runtime.cli.wording import duration, one_line, status
-from atomiton_runtime.control import request
+from atomiton_runtime.cli.wording import duration, nodes_left, one_line, status
+from atomiton_runtime.control.conversation import request
 from atomiton_runtime.errors import RuntimeUnusable, UsageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.requests import CancelRun, Refused
@@ -19,7 +19,6 @@ from atomiton_runtime.runtime import Runtime
 
 _WAIT_S = 30.0
 _LOOK_S = 0.05
-_SHOWN_NODES = 5
 
 
 @click.command()
@@ -61,10 +60,10 @@ def _await_end(runtime: Runtime, run_id: RunId) -> RunDocument:
         if time.monotonic() > deadline:
             break
         time.sleep(_LOOK_S)
-    left = ", ".join((left_to_end(journal) or ())[:_SHOWN_NODES])
+    left = nodes_left(left_to_end(journal) or ())
     raise RuntimeUnusable(
         "CLI-015",
         f"run {run_id} was told to end but has not ended within {_WAIT_S:.0f} s"
-        + (f"; left of it: {one_line(left)}" if left else ""),
+        + (f"; left of it: {left}" if left else ""),
         hint="`atomiton logs RUN --follow` shows what it still does",
     )

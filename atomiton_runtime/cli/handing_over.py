@@ -15,12 +15,13 @@ import msgspec
 
 from atomiton_runtime.cli.failures import error_text
 from atomiton_runtime.cli.following import INTERRUPTED, PATIENT_SIGNALS, Display, exit_code, signals_into
-from atomiton_runtime.control import STOPPED, Conversation, Unreached, converse, is_live, request
+from atomiton_runtime.control.conversation import Conversation, Unreached, converse, request
+from atomiton_runtime.control.presence import is_live
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
 from atomiton_runtime.flow.variables import VariablesInvalid
 from atomiton_runtime.ids import RunId, new_run_id
 from atomiton_runtime.ownership import PATIENCE_S, Owner, owner_of
-from atomiton_runtime.requests import CancelRun, Refused, ResumeRun, RunAccepted, RunFlow
+from atomiton_runtime.requests import STOPPED, CancelRun, Refused, ResumeRun, RunAccepted, RunFlow
 from atomiton_runtime.run.document import RunDocument, document
 from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.runtime import Runtime

@@ -1,5 +1,6 @@
 """Is `atomiton history`: the latest runs."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
@@ -18,8 +19,10 @@ from atomiton_runtime.run.document import RunSummary
 @pass_installation
 def command(installation: Installation, flow: str | None, limit: int, as_json: bool) -> None:
     """List the latest runs, newest first; with FLOW, those of this flow."""
-    with installation.runtime() as runtime:
+    with installation.runtime(only_read=True) as runtime:
         runs = runtime.history(flow, limit=limit)
+        going_on = [run.run_id for run in runs if run.status == "running" and not as_json]
+        left = {run_id: runtime.left(run_id) for run_id in going_on}
     if as_json:
         print_json(runs)
         return
@@ -28,18 +31,20 @@ def command(installation: Installation, flow: str | None, limit: int, as_json: b
         return
     now = datetime.now(UTC)
     heads = ("RUN", "FLOW", "STATUS", "STARTED", "TOOK", "BY", "ERROR")
-    for line in table.lines([_row(run, now) for run in runs], heads=heads):
+    for line in table.lines([_row(run, left.get(run.run_id), now) for run in runs], heads=heads):
         click.echo(line)
 
 
-def _row(run: RunSummary, now: datetime) -> tuple[str, ...]:
-    error = f"{run.error.code} {wording.one_line(run.error.message)}" if run.error else ""
+def _row(run: RunSummary, left: Sequence[str] | None, now: datetime) -> tuple[str, ...]:
+    said = f"{run.error.code} {wording.one_line(run.error.message)}" if run.error else ""
+    if left:
+        said = f"waits for {wording.nodes_left(left)}"
     return (
         run.run_id,
         wording.one_line(run.flow),
-        wording.status(run.status),
+        wording.status(run.status if left is None else "cancelling"),
         wording.time_ago(run.started_at, now),
         wording.duration(run.duration_s),
         run.trigger,
-        error,
+        said,
     )

@@ -34,13 +34,16 @@ class Installation:
         data = ("--data", str(places.data)) if self._data else ()
         return (*flows, *data)
 
-    def runtime(self, *, storage: str | None = None, watch: bool = False) -> "Runtime":
-        """Return a runtime on these folders, not yet started."""
+    def runtime(
+        self, *, storage: str | None = None, watch: bool = False, only_read: bool = False
+    ) -> "Runtime":
+        """Return a runtime on these folders, not yet started; its arguments as `Runtime` has them."""
         from atomiton_runtime.runtime import Runtime
 
         places = self.places
         # Who watches is told by the bus.
-        return Runtime(places.flows, storage, data=places.data, watch=watch, warn=None if watch else _warn)
+        warn = None if watch else _warn
+        return Runtime(places.flows, storage, data=places.data, watch=watch, only_read=only_read, warn=warn)
 
 
 def _warn(error: "ErrorInfo") -> None:

@@ -20,7 +20,7 @@ _LATEST_RUNS = 500
 @pass_installation
 def command(installation: Installation, as_json: bool) -> None:
     """List the flows of the flows folder, with their last runs."""
-    with installation.runtime() as runtime:
+    with installation.runtime(only_read=True) as runtime:
         entries = runtime.flows()
         if as_json:
             print_json(entries)

@@ -23,7 +23,7 @@ def command(installation: Installation, run: str, follow: bool, as_json: bool) -
 
     What programs printed is shown whole: their stdout after `|`, their stderr after `!`.
     """
-    with installation.runtime() as runtime:
+    with installation.runtime(only_read=True) as runtime:
         run_id = runtime.find_run(run)
         printed = 0
         while True:
@@ -46,7 +46,7 @@ def _print(event: RunEvent, *, as_json: bool) -> None:
 
 def _is_orphan(runtime: Runtime, run_id: RunId) -> bool:
     """Return whether the process that executed the run is gone, so that no further event will come."""
-    from atomiton_runtime.control import live_processes
+    from atomiton_runtime.control.presence import live_processes
 
     executing = next((run.process for run in runtime.history(limit=1000) if run.run_id == run_id), "")
     if executing in live_processes(runtime.places.data):

@@ -22,7 +22,7 @@ _PREVIEW_CHARS = 200
 @pass_installation
 def command(installation: Installation, run: str, as_json: bool) -> None:
     """Show RUN, the id of a run, the beginning of one, or `last`: its nodes, outputs and error."""
-    with installation.runtime() as runtime:
+    with installation.runtime(only_read=True) as runtime:
         journal = runtime.journal(runtime.find_run(run))
     told = document(journal)
     if as_json:

@@ -13,6 +13,7 @@ STATUS_COLORS = {
     "failed": "red",
     "timed_out": "red",
     "interrupted": "red",
+    "cancelling": "yellow",
     "cancelled": "yellow",
     "skipped": "yellow",
     "running": "cyan",
@@ -20,7 +21,7 @@ STATUS_COLORS = {
     "reused": "blue",
     "pending": "white",
 }
-"""Run or node status -> the colour of its word."""
+"""Run or node status -> the colour of its word; a run is `cancelling` as long as something of it is left."""
 
 dim = partial(click.style, dim=True)
 
@@ -32,9 +33,13 @@ def status(word: str) -> str:
 
 def cancelling(left: Sequence[str]) -> str:
     """Return that a run is being cancelled, and what of it is left."""
-    word = click.style("cancelling", fg=STATUS_COLORS["cancelled"])
-    named = ", ".join(map(one_line, left[:_SHOWN_NODES])) + (", ..." if len(left) > _SHOWN_NODES else "")
-    return f"{word}, {counted(len(left), 'node')} left: {named}" if left else word
+    word = status("cancelling")
+    return f"{word}, {counted(len(left), 'node')} left: {nodes_left(left)}" if left else word
+
+
+def nodes_left(left: Sequence[str]) -> str:
+    """Return the first of these nodes by name."""
+    return ", ".join(map(one_line, left[:_SHOWN_NODES])) + (", ..." if len(left) > _SHOWN_NODES else "")
 
 
 def duration(seconds: float | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from atomiton_runtime.control import processes_folder
+from atomiton_runtime.control.presence import processes_folder
 
 
 class Processes(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,17 @@ class StorageEngine(abc.ABC):
         """Make the store usable: create what is missing, check what is there. Called once, first."""
 
     @abc.abstractmethod
+    def open_for_reading(self) -> None:
+        """Make a store usable that is there and cannot be written, instead of `open`; nothing on its disk is changed.
+
+        `append` and `delete_runs` then raise STORE-002. What a killed process has begun to write and nobody was told
+        of may be seen.
+
+        Raises:
+            StorageError: there is none (STORE-001), or it cannot be read.
+        """
+
+    @abc.abstractmethod
     def append(self, events: Sequence[RunEvent]) -> None:
         """Add events of any number of runs, all or none; when it returns they survive `kill -9`.
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atomiton_runtime.errors import StorageError
+from atomiton_runtime.errors import ErrorInfo, StorageError
 
 _HINTS = {
     errno.ENOSPC: "free some disk space; nothing that was stored before is lost",
@@ -53,6 +53,21 @@ def damaged(path: Path | str, detail: str) -> StorageError:
         f"the store {path} is damaged: {detail}",
         hint="nothing was changed; move it away to start with an empty store, or restore a copy",
     )
+
+
+def not_there(path: Path | str) -> StorageError:
+    """Return the error for a store that is to be read and does not exist (STORE-001)."""
+    return StorageError("STORE-001", f"there is no store {path}", hint="nothing has been run with it yet")
+
+
+def only_readable(url: str) -> StorageError:
+    """Return the error for a store that was opened for reading and is to be changed (STORE-002)."""
+    return StorageError("STORE-002", f"the store {url} is open for reading only", hint=_DEFAULT_HINT)
+
+
+def shown_all_the_same(refused: StorageError) -> ErrorInfo:
+    """Return the warning about a store that could not be opened to write, and is read (STORE-015)."""
+    return ErrorInfo("STORE-015", f"only what is kept is shown: {refused.message}", hint=refused.hint)
 
 
 def not_open(url: str) -> StorageError:

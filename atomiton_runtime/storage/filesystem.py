@@ -27,7 +27,7 @@ from atomiton_runtime.run.events import RunEvent, RunStatus
 from atomiton_runtime.storage import run_folder
 from atomiton_runtime.storage.additions import Addition, Tail, plan_additions
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
-from atomiton_runtime.storage.failures import damaged, not_open, reported
+from atomiton_runtime.storage.failures import damaged, not_open, not_there, only_readable, reported
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.undo import UndoNote
 
@@ -62,7 +62,7 @@ class FilesystemEngine(StorageEngine):
             self._root / ".lock", timeout=busy_timeout_s, thread_local=False, is_singleton=False
         )
         self._undo = UndoNote(self._root, sync=self._sync)
-        self._is_open = False
+        self._is_open = self._only_reads = False
         self._folders: dict[RunId, Path] = {}
         self._tails: dict[RunId, tuple[int, Tail]] = {}
         """Active run -> the size of its events.jsonl (bytes) and its tail at that size."""
@@ -82,6 +82,14 @@ class FilesystemEngine(StorageEngine):
         except StorageError:
             self._is_open = False
             raise
+
+    def open_for_reading(self) -> None:
+        """Check the folder, and use it without the lock, which could not be taken."""
+        if not (self._root / _STORE).exists():
+            raise not_there(self._root)
+        with reported("STORE-001", "open", self._root):
+            self._check_layout()
+        self._is_open = self._only_reads = True
 
     def append(self, events: Sequence[RunEvent]) -> None:
         """Add events of any number of runs, all or none."""
@@ -157,7 +165,7 @@ class FilesystemEngine(StorageEngine):
 
     def close(self) -> None:
         """Stop using the folder."""
-        self._is_open = False
+        self._is_open = self._only_reads = False
         self._tails.clear()
         self._listed.clear()
         self._folders.clear()
@@ -167,6 +175,12 @@ class FilesystemEngine(StorageEngine):
     def _locked(self, code: str, verb: str) -> Generator[None]:
         if not self._is_open:
             raise not_open(self.url)
+        if self._only_reads:
+            if code == "STORE-002":
+                raise only_readable(self.url)
+            with reported(code, verb, self._root):
+                yield
+            return
         with reported(code, verb, self._root):
             try:
                 self._lock.acquire()

@@ -225,11 +225,14 @@ def _refreshed(path: Path, size_bytes: int) -> bool:
 def _removed(path: Path, older_than_s: float) -> int:
     """Remove a file that is old enough; return its bytes, 0 when it stays or is not there.
 
-    Another process may ask for the same value at this moment. So the file is first taken aside: who comes later
-    writes it anew, and who came a moment earlier has made it young, and it goes back.
+    A young one is not touched: somebody may be writing it. Another process may ask for the value of an old one at this
+    moment; so that is first taken aside: who comes later writes it anew, and who came a moment earlier has made it
+    young, and it goes back.
     """
     aside = path.with_name(f"{_UNFINISHED}{path.name}-{os.getpid()}")
     try:
+        if time.time() - path.stat().st_mtime < older_than_s:
+            return 0
         path.replace(aside)
         found = aside.stat()
         if time.time() - found.st_mtime < older_than_s:

@@ -7,7 +7,7 @@ from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus, decode_event
 from atomiton_runtime.storage.additions import Tail, plan_additions
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
-from atomiton_runtime.storage.failures import not_open
+from atomiton_runtime.storage.failures import not_open, not_there
 from atomiton_runtime.storage.large_values import LargeValues
 
 _NEW = Tail()
@@ -28,6 +28,10 @@ class MemoryEngine(StorageEngine):
     def open(self) -> None:
         """Begin with an empty store."""
         self._journals = {}
+
+    def open_for_reading(self) -> None:
+        """Refuse: what is kept in memory was never there before it is opened."""
+        raise not_there(self.url)
 
     def append(self, events: Sequence[RunEvent]) -> None:
         """Add events of any number of runs, all or none."""

@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -22,11 +23,12 @@ from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus, decode_event
 from atomiton_runtime.storage.additions import Addition, Tail, changed_summaries, plan_additions
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
-from atomiton_runtime.storage.failures import damaged, not_open, reported
+from atomiton_runtime.storage.failures import damaged, not_open, not_there, only_readable, reported
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.salvage import is_sound, is_whole, readable_journals, set_aside
-from atomiton_runtime.storage.sqlite_errors import explained
-from atomiton_runtime.storage.sqlite_schema import check_file, prepare
+from atomiton_runtime.storage.sqlite_errors import explained, is_read_only
+from atomiton_runtime.storage.sqlite_reading import connect_for_reading
+from atomiton_runtime.storage.sqlite_schema import check_file, check_version, prepare
 
 _ACTIVE_TAILS = 10_000
 """Tails remembered at most; what is forgotten is read again."""
@@ -63,6 +65,14 @@ class SqliteEngine(StorageEngine):
         )
         self._busy_timeout_s = busy_timeout_s
         self._connection: sqlite3.Connection | None = None
+        self._only_reads = False
+        self._is_refused = False
+        """Whether SQLite has said last that the database is read-only.
+
+        Where a file could not be opened to write at that moment, it goes on with what it can read, for ever.
+        """
+        self._copy: TemporaryDirectory[str] | None = None
+        """Holds what is read, where the store itself can only be copied."""
         self._tails: dict[RunId, Tail] = {}
         self._data_version = -1
         self._file: tuple[int, int] | None = None
@@ -89,6 +99,19 @@ class SqliteEngine(StorageEngine):
             raise explained(exc, "STORE-001", "open", self._path) from exc
         self._connection = connection
         self._sweep()
+
+    def open_for_reading(self) -> None:
+        """Open the file without its lock, or a copy of it where a killed process left a write-ahead log beside it."""
+        if not self._path.exists():
+            raise not_there(self._path)
+        try:
+            check_file(self._path)
+            self._connection, self._copy = connect_for_reading(self._path)
+            check_version(self._connection, self._path)
+        except (sqlite3.Error, UnicodeDecodeError, StorageError, OSError) as exc:
+            self.close()
+            raise explained(exc, "STORE-011", "read", self._path) from exc
+        self._only_reads = True
 
     def rebuild(self) -> ErrorInfo:
         """Move the damaged file aside and save the journals that can be read of it."""
@@ -123,8 +146,16 @@ class SqliteEngine(StorageEngine):
 
     def append(self, events: Sequence[RunEvent]) -> None:
         """Add events of any number of runs in one transaction."""
-        if _identity(self._path) != self._file:
+        if not self._only_reads and _identity(self._path) != self._file:
             self._write_again()
+        try:
+            self._append(events)
+        except StorageError as refused:
+            if not (self._is_refused and self._has_connected_again()):
+                raise refused
+            self._append(events)
+
+    def _append(self, events: Sequence[RunEvent]) -> None:
         with self._transaction() as connection:
             self._forget_what_others_changed(connection)
             additions = plan_additions(events, self._tail, self._stored_line)
@@ -220,6 +251,10 @@ class SqliteEngine(StorageEngine):
         self._tails = {}
         if connection is not None:
             connection.close()
+        copy, self._copy = self._copy, None
+        if copy is not None:
+            copy.cleanup()
+        self._only_reads = False
         self.large_values.close()
 
     def _write_again(self) -> None:
@@ -246,6 +281,17 @@ class SqliteEngine(StorageEngine):
             )
         )
 
+    def _has_connected_again(self) -> bool:
+        """Open the file anew; return whether that was possible."""
+        old = self._opened()
+        try:
+            self.open()
+        except StorageError:
+            self._connection = old
+            return False
+        old.close()
+        return True
+
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             raise not_open(self.url)
@@ -254,6 +300,8 @@ class SqliteEngine(StorageEngine):
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
         connection = self._opened()
+        if self._only_reads:
+            raise only_readable(self.url)
         try:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -262,6 +310,7 @@ class SqliteEngine(StorageEngine):
             finally:
                 connection.rollback()
         except (sqlite3.Error, UnicodeDecodeError) as exc:
+            self._is_refused = is_read_only(exc)
             raise self._note(explained(exc, "STORE-002", "write", self._path)) from exc
 
     @contextmanager

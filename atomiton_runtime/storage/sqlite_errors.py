@@ -55,6 +55,11 @@ def explained(error: Exception, code: str, verb: str, path: Path) -> StorageErro
     return StorageError(code, f"cannot {verb} {path}: {error}", hint="see whether its disk is in order")
 
 
+def is_read_only(error: Exception) -> bool:
+    """Return whether SQLite takes the database for one that may not be written."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+
+
 def _is_full(path: Path) -> bool:
     try:
         return shutil.disk_usage(path.parent).free == 0

@@ -7,14 +7,12 @@ from atomiton_runtime.errors import StorageError
 from atomiton_runtime.storage.engine import Durability
 from atomiton_runtime.storage.failures import damaged
 
-SCHEMA_VERSION = 1
-"""Kept in the file's `user_version`; a file with a higher one is refused."""
-
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 _WAL_LIMIT_BYTES = 16 * 1024 * 1024
 _SYNCHRONOUS: dict[Durability, str] = {"process": "NORMAL", "power": "FULL"}
-_TABLES = """
+_STEPS = (
+    """
 CREATE TABLE events (
     run_id TEXT NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, seq)
 ) WITHOUT ROWID;
@@ -25,7 +23,13 @@ CREATE INDEX runs_by_flow ON runs (flow, run_id);
 CREATE TABLE files (
     run_id TEXT NOT NULL, name TEXT NOT NULL, size_bytes INTEGER NOT NULL, PRIMARY KEY (run_id, name)
 ) WITHOUT ROWID;
-"""
+""",
+)
+"""From each version of the tables to the next, the first from an empty file. One that was released never changes: a
+store of each version is kept in tests/storage/kept (`scripts/keep-store`)."""
+
+SCHEMA_VERSION = len(_STEPS)
+"""Kept in the file's `user_version`; a file with a higher one is refused, one with a lower one is brought up to it."""
 
 
 def check_file(path: Path) -> None:
@@ -44,7 +48,7 @@ def check_file(path: Path) -> None:
 
 
 def prepare(connection: sqlite3.Connection, path: Path, durability: Durability) -> None:
-    """Check the file, create the tables where it is new, and set the connection up.
+    """Check the file, create the tables where it is new, change them where it is old, and set the connection up.
 
     Raises:
         StorageError: STORE-004 newer, STORE-005 no store, STORE-006 no locking; the file is then unchanged.
@@ -62,13 +66,17 @@ def prepare(connection: sqlite3.Connection, path: Path, durability: Durability) 
         )
     connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
-    _create_tables(connection, path)
+    _change_tables(connection, path)
     # Touches each table once: a file that was cut short is found out now.
     connection.execute("SELECT (SELECT max(run_id) FROM runs), (SELECT max(run_id) FROM events)").fetchall()
 
 
-def check_version(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the file has its tables already."""
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the file's tables; 0: it has none yet.
+
+    Raises:
+        StorageError: STORE-004 newer, STORE-005 no store.
+    """
     # In one statement, and so of one moment: another process may be making the tables.
     ((version, tables),) = connection.execute(
         "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version"
@@ -81,16 +89,18 @@ def check_version(connection: sqlite3.Connection, path: Path) -> bool:
         )
     if version == 0 and tables:
         raise damaged(path, "it is a database of another program")
-    return version > 0
+    return int(version)
 
 
-def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
+def _change_tables(connection: sqlite3.Connection, path: Path) -> None:
     # Two processes may meet here: the second waits for the first, and then finds the tables.
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if not check_version(connection, path):
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
+        version = check_version(connection, path)
+        if version < SCHEMA_VERSION:
+            for step in _STEPS[version:]:
+                for statement in step.split(";"):
+                    connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     finally:

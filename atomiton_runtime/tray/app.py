@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-from atomiton_runtime import control
 from atomiton_runtime.clock import Clock, SystemClock
+from atomiton_runtime.control.conversation import Unreached, request
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ownership import PATIENCE_S, Owner, Ownership, refuse_other_flows
-from atomiton_runtime.requests import Refused, RunFlow
+from atomiton_runtime.requests import STOPPED, Refused, RunFlow
 from atomiton_runtime.settings import Places
 from atomiton_runtime.tray import wording
 from atomiton_runtime.tray.autostart import APP_NAME
@@ -60,7 +60,7 @@ def run_tray(
                 refuse_other_flows(places.data, other, places.flows)
             try:
                 refusal = _hand_over(places, other, run) if run else ()
-            except control.Unreached:
+            except Unreached:
                 # It ends just now, or dies: then this one takes its place.
                 if time.monotonic() > deadline:
                     raise
@@ -86,11 +86,11 @@ def _hand_over(places: Places, owner: Owner, flow: str) -> Sequence[ErrorInfo]:
         Unreached: it was not asked, or it is ending (CLI-020).
         RuntimeUnusable: it does not answer (CLI-020).
     """
-    response = control.request(places.data, owner.process, RunFlow(flow=_meant(places, flow), trigger="tray"))
+    response = request(places.data, owner.process, RunFlow(flow=_meant(places, flow), trigger="tray"))
     if not isinstance(response, Refused):
         return ()
-    if response.errors[0].code == control.STOPPED:
-        raise control.Unreached("CLI-020", response.errors[0].message)
+    if response.errors[0].code == STOPPED:
+        raise Unreached("CLI-020", response.errors[0].message)
     return response.errors
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from atomiton_runtime.clock import Clock
 from atomiton_runtime.errors import AtomitonError
-from atomiton_runtime.ids import FlowId
+from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.ownership import Owner, retire
 from atomiton_runtime.ownership import announce as announce_owner
 from atomiton_runtime.requests import CancelRun, Refused, Request, RunFlow
@@ -32,6 +32,8 @@ _HISTORY_OF_FLOWS = 400
 """At the start the latest result is looked up for this many flows: one short read each."""
 _RECENT_RUNS = 50
 _WORKER_PATIENCE_S = 5.0
+_LOOK_AT_ENDING_S = 1.0
+"""So often it is read what a run that is being cancelled still waits for."""
 _FOR_PEOPLE = ("TRAY-005", "TRAY-006")
 """The icon's reports that answer a click: a line on standard error is not enough."""
 
@@ -205,11 +207,16 @@ class Tray:
                 self._guarded(self._read_flows)
             if any(isinstance(one, _Opened) for one in news):
                 self._guarded(self._read_recent)
+            if self._cancelling():
+                self._guarded(self._read_left)
             self._redraw()
 
     def _next_news(self) -> list[_News]:
-        """Return all news there is, at least one: a burst of events costs one drawing."""
-        news = [self._inbox.get()]
+        """Return all news there is: a burst of events costs one drawing. None: a run that ends should be looked at."""
+        try:
+            news = [self._inbox.get(timeout=_LOOK_AT_ENDING_S if self._cancelling() else None)]
+        except queue.Empty:
+            return []
         with contextlib.suppress(queue.Empty):
             while True:
                 news.append(self._inbox.get_nowait())
@@ -251,6 +258,13 @@ class Tray:
         known = (run for run in recent if run.flow in self._state.flows)
         self._state = tray_state.with_history(self._state, known)
         self._read_autostart()
+
+    def _cancelling(self) -> list[RunId]:
+        return [run.run_id for run in self._state.active.values() if run.cancelling]
+
+    def _read_left(self) -> None:
+        for run_id in self._cancelling():
+            self._state = tray_state.with_left(self._state, run_id, self._runtime.left(run_id) or ())
 
     def _read_autostart(self) -> None:
         self._state = msgspec.structs.replace(self._state, autostart=autostart.status().enabled)

@@ -157,7 +157,8 @@ def _cancel(state: TrayState, run: ActiveRun, now: datetime) -> Entry:
     flow = state.flows.get(run.flow)
     name = wording.name(flow.name if flow else "", run.flow)
     if run.cancelling:
-        return Entry(key=f"cancel:{run.run_id}", text=f"Cancelling {name} …")
+        waits = f"  ·  waits for {wording.one_line(', '.join(run.left), 40)}" if run.left else " …"
+        return Entry(key=f"cancel:{run.run_id}", text=f"Cancelling {name}{waits}")
     said = f"since {wording.clock_time(run.since, now)}" if run.started else "queued"
     return Entry(
         key=f"cancel:{run.run_id}", text=f"Cancel {name}  ·  {said}", action=CancelClicked(run.run_id)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from atomiton_runtime.flow.model import Notify, Variable
 from atomiton_runtime.flow.problems import Problem
-from atomiton_runtime.ids import FlowId
+from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.requests import Request, Response
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus
@@ -96,6 +96,10 @@ class TrayRuntime(Protocol):
         self, flow: str | None = None, *, limit: int = 50, statuses: Sequence[RunStatus] = ()
     ) -> Sequence[RunSummary]:
         """Return the newest runs first."""
+        ...
+
+    def left(self, run_id: RunId) -> tuple[str, ...] | None:
+        """Return the nodes that keep a run from being cancelled; None: it is not."""
         ...
 
     def active(self) -> Sequence[RunSummary]:

@@ -69,6 +69,8 @@ class ActiveRun(msgspec.Struct, frozen=True, kw_only=True):
     """When it started; while it is queued: when it was accepted."""
     started: bool = False
     cancelling: bool = False
+    left: tuple[str, ...] = ()
+    """While it is cancelling: the nodes that have not ended, as far as that was looked up."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +131,12 @@ def with_active(state: TrayState, runs: Iterable[RunSummary]) -> TrayState:
         for run in runs
     }
     return msgspec.structs.replace(state, active={**active, **state.active})
+
+
+def with_left(state: TrayState, run_id: RunId, nodes: tuple[str, ...]) -> TrayState:
+    """Return the state in which a run that is being cancelled waits for these nodes."""
+    run = state.active.get(run_id)
+    return state if run is None else _with_run(state, msgspec.structs.replace(run, left=nodes))
 
 
 def with_click(state: TrayState, flow: FlowId) -> TrayState:

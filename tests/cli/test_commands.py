@@ -176,6 +176,35 @@ def test_logs_follow_another_process(place: Path) -> None:
         assert running.wait(30) == 3
 
 
+TIDYING = """
+[nodes.work]
+type = "shell-command"
+shell = true
+program = "echo y > started; sleep 60"
+[nodes.tidy]
+type = "shell-command"
+shell = true
+program = "echo y > tidying; until [ -e go ]; do sleep 0.05; done"
+after = "work"
+always = true
+"""
+
+
+def test_history_names_what_a_cancelled_run_waits_for(place: Path) -> None:
+    """A run of which something is left is `cancelling`, never `cancelled`, and what is left is named."""
+    write_flows(place, tidying=TIDYING)
+    with started(place, "run", "tidying") as running:
+        wait_for_file(place / "flows" / "started")
+        running.send_signal(signal.SIGTERM)
+        wait_for_file(place / "flows" / "tidying")
+        line = atomiton(place, "history").stdout.splitlines()[1]
+        assert " cancelling " in line
+        assert line.endswith("waits for tidy")
+        (place / "flows" / "go").touch()
+        assert running.wait(30) == 3
+    assert " cancelled " in atomiton(place, "history").stdout.splitlines()[1]
+
+
 # -- watch -----------------------------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ def test_the_page_has_every_command() -> None:
 def test_codes_that_are_used_are_listed() -> None:
     """Every CLI code in the program has a row in the table, and every row is used."""
     package = ROOT / "atomiton_runtime"
-    sources = [*(package / "cli").glob("*.py"), package / "control.py", package / "ownership.py"]
+    sources = [*(package / "cli").glob("*.py"), *(package / "control").glob("*.py"), package / "ownership.py"]
     used = {
         code
         for path in sources

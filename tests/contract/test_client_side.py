@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 from atomiton_runtime.cli import cancel, run
 from atomiton_runtime.cli.installation import Installation
 from atomiton_runtime.clock import SystemClock
-from atomiton_runtime.control import ControlDoor, processes_folder
+from atomiton_runtime.control.door import ControlDoor
+from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import UsageError
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.ids import RunId

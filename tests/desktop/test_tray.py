@@ -61,12 +61,16 @@ def test_click_runs_the_flow(host: TrayHost, runtime: FakeRuntime, tray: Running
 
 
 def test_cancel_entry(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -> None:
-    """A run has an entry that cancels it, which says so until the run has ended, and then is gone."""
+    """A run has an entry that cancels it, which says so and what it waits for, until the run has ended."""
     runtime.add_flow("backup", "Backup")
     run_id = runtime.begin(FlowId("backup"))
     host.click("Cancel Backup")
 
     host.wait_for("Cancelling Backup …")
+    runtime.left_nodes[run_id] = ("dump", "upload")
+    host.wait_for("Cancelling Backup  ·  waits for dump, upload")
+    runtime.left_nodes[run_id] = ("upload",)
+    host.wait_for("Cancelling Backup  ·  waits for upload")
     runtime.cancelled(run_id)
     host.wait_until(lambda labels: not any(label.startswith("Cancel") for label in labels))
     host.wait_for("Backup", "– cancelled just now")

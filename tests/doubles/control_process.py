@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from atomiton_runtime.control import ControlDoor, processes_folder
+from atomiton_runtime.control.door import ControlDoor
+from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.requests import (
     CancelAccepted,
     CancelRun,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from atomiton_runtime.control import ControlDoor, processes_folder
+from atomiton_runtime.control.door import ControlDoor
+from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
 from atomiton_runtime.flow.model import Notify, Variable
 from atomiton_runtime.flow.problems import Problem
@@ -55,6 +56,7 @@ class FakeRuntime:
         self.gate = threading.Event()
         self.gate.set()
         """While it is clear, `submit` does not answer."""
+        self.left_nodes: dict[RunId, tuple[str, ...]] = {}
         self.silent = False
         """While it is set, questions and requests end as they do when an actor does not answer."""
         self.started = self.stopped = False
@@ -117,6 +119,10 @@ class FakeRuntime:
             runs = [run for run in self._runs.values() if flow in (None, run.flow)]
         chosen = [run for run in runs if not statuses or run.status in statuses]
         return tuple(sorted(chosen, key=lambda run: run.started_at, reverse=True)[:limit])
+
+    def left(self, run_id: RunId) -> tuple[str, ...] | None:
+        self._must_answer()
+        return self.left_nodes.get(run_id)
 
     def active(self) -> tuple[RunSummary, ...]:
         return self.history(statuses=("queued", "running"))

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from atomiton_runtime import Runtime
-from atomiton_runtime.control import live_processes
+from atomiton_runtime.control.presence import live_processes
 from atomiton_runtime.errors import UsageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.nodes.processes import MARK

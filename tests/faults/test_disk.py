@@ -1,6 +1,7 @@
 """Full, read-only and wrong disks: the exit code says whose fault it is, and nothing is left half-written."""
 
 import contextlib
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.terminal import atomiton
+from tests.doubles.terminal import atomiton, started, wait_for_file
 
 HELLO = '[nodes.a]\ntype = "edit-fields"\nvalues = { n = 1 }\n'
 LARGE = '[nodes.a]\ntype = "edit-fields"\nvalues = { text = "{{ \'x\' * 1000000 }}" }\n'
@@ -96,6 +97,50 @@ def test_a_read_only_data_folder(place: Path, disk: Path, command: tuple[str, ..
     assert "Read-only file system" in refused.stderr
     assert "  hint: " in refused.stderr
     assert "Errno" not in refused.stderr
+
+
+SLEEPING = '[nodes.a]\ntype = "shell-command"\nshell = true\nprogram = "echo y > started; sleep 60"\n'
+
+
+@contextlib.contextmanager
+def watch(place: Path, data: Path) -> Iterator[None]:
+    """Let a process use the data folder meanwhile."""
+    with started(place, "--data", str(data), "watch") as watching:
+        assert watching.stdout is not None
+        while "hello loaded" not in watching.stdout.readline():
+            pass
+        yield
+        watching.terminate()
+
+
+@pytest.mark.parametrize("left", ["closed", "killed", "killed, without shared memory"])
+@pytest.mark.parametrize("state", ["full", "full and in use", "read-only"])
+def test_what_is_kept_is_read_on_any_disk(place: Path, disk: Path, state: str, left: str) -> None:
+    """`history`, `show`, `logs` and `list` need no space: they tell the truth, with 0, also about a killed run."""
+    (place / "flows" / "sleeping.toml").write_text(SLEEPING)
+    assert atomiton(place, "--data", str(disk), "run", "hello").returncode == 0
+    if left != "closed":
+        with started(place, "--data", str(disk), "run", "sleeping") as running:
+            wait_for_file(place / "flows" / "started")
+            running.kill()
+    if left == "killed, without shared memory":
+        (disk / "runs.sqlite3-shm").unlink()
+    with watch(place, disk) if state == "full and in use" else contextlib.nullcontext():
+        fill(disk)
+        if state == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        expected = [] if left == "closed" else [("sleeping", "interrupted")]
+        for _ in range(2):
+            history = atomiton(place, "--data", str(disk), "history", "--json")
+            assert history.returncode == 0, history.stderr
+            told = [(run["flow"], run["status"]) for run in json.loads(history.stdout)]
+            assert told == [*expected, ("hello", "succeeded")]
+        for command in (("show", "last"), ("logs", "last"), ("list",)):
+            shown = atomiton(place, "--data", str(disk), *command)
+            assert shown.returncode == 0, shown.stderr
+            assert ("interrupted" if expected else "succeeded") in shown.stdout
+        if state == "full" and left != "killed":
+            assert "warning[STORE-015]: only what is kept is shown: cannot " in shown.stderr
 
 
 @pytest.mark.parametrize("operation", ["write", "append", "copy", "move"])

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from atomiton_runtime import Runtime
-from atomiton_runtime.control import request
+from atomiton_runtime.control.conversation import request
 from atomiton_runtime.errors import RuntimeUnusable
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.ownership import owner_of

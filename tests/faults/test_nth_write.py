@@ -101,7 +101,8 @@ def test_every_write_fails_once(runtime: Runtime, kind: str) -> None:
             break
         points += 1
     assert points > 5
-    assert failed > 1
+    # A database that SQLite takes for read-only is opened anew, and that it was so once disturbs nobody.
+    assert failed > 1 if kind != "EROFS" else failed == 0
     note(f"disk: {kind}", statements_failed=points, runs_that_failed_cleanly=failed)
 
 

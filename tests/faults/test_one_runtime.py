@@ -15,8 +15,10 @@ from typing import cast
 
 import pytest
 
-from atomiton_runtime import control
-from atomiton_runtime.control import ControlDoor, processes_folder
+from atomiton_runtime.control.conversation import request
+from atomiton_runtime.control.door import ControlDoor
+from atomiton_runtime.control.peer import is_same_user
+from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import RuntimeUnusable
 from atomiton_runtime.ownership import Owner, Ownership, announce, owner_of, retire
 from atomiton_runtime.requests import Refused, RunAccepted, RunFlow
@@ -231,7 +233,7 @@ def test_only_ones_own_processes_are_let_in() -> None:
     """The system says who is at the other end of a local socket."""
     here, there = socket.socketpair()
     with here, there:
-        assert control._is_ours(here)
+        assert is_same_user(here)
     if os.geteuid() == 0:
         assert not _is_let_in_as(54321)
 
@@ -244,7 +246,7 @@ def _is_let_in_as(user: int) -> bool:
         os.seteuid(0)
         os.seteuid(user + 1)
         with here, there:
-            return control._is_ours(here)
+            return is_same_user(here)
     finally:
         os.seteuid(0)
 
@@ -297,7 +299,7 @@ def test_an_owner_that_is_stopped_does_nothing_behind_ones_back(
     assert mine is not None
     owner.send_signal(signal.SIGSTOP)
     with pytest.raises(RuntimeUnusable) as silent:
-        control.request(place / "data", mine.process, RunFlow(flow="hello"), timeout_s=0.5)
+        request(place / "data", mine.process, RunFlow(flow="hello"), timeout_s=0.5)
     owner.send_signal(signal.SIGCONT)
     assert silent.value.code == "CLI-020"
     assert atomiton(place, "run", "hello").returncode == 0

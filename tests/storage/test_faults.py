@@ -16,6 +16,7 @@ from atomiton_runtime.errors import StorageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.run.events import RunEvent, encode_event
 from atomiton_runtime.storage import run_folder
+from atomiton_runtime.storage import sqlite as sqlite_engine
 from atomiton_runtime.storage.create import create_filesystem_engine, create_sqlite_engine, create_storage
 from atomiton_runtime.storage.engine import StorageEngine
 from atomiton_runtime.storage.sqlite_errors import explained
@@ -502,7 +503,7 @@ def test_half_a_schema_is_rolled_back(tmp_path: Path, monkeypatch: pytest.Monkey
     from atomiton_runtime.storage import sqlite_schema
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite_schema, "_TABLES", "CREATE TABLE events (a); CREATE NONSENSE")
+        patch.setattr(sqlite_schema, "_STEPS", ("CREATE TABLE events (a); CREATE NONSENSE",))
         with pytest.raises(StorageError) as caught:
             create_sqlite_engine(tmp_path / "store").open()
     engine = create_sqlite_engine(tmp_path / "store")
@@ -510,6 +511,31 @@ def test_half_a_schema_is_rolled_back(tmp_path: Path, monkeypatch: pytest.Monkey
     engine.append(journal("R1"))
 
     assert caught.value.code == "STORE-005"
+    engine.close()
+
+
+def test_a_database_that_could_once_not_be_opened_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite then goes on reading; a write opens it anew, once that is possible, and else says why."""
+    store = tmp_path / "store"
+    engine = create_sqlite_engine(store)
+    engine.open()
+    engine.append([queued("R1")])
+    engine._connection.close()  # pyright: ignore
+    engine._connection = sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True, isolation_level=None)  # pyright: ignore
+
+    def refuse(*_: object, **__: object) -> None:
+        raise sqlite_says(sqlite3.SQLITE_CANTOPEN)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_engine.sqlite3, "connect", refuse)
+        with pytest.raises(StorageError) as caught:
+            engine.append([started("R1")])
+    assert caught.value.code == "STORE-002"
+    assert engine.journal(RunId("R1")) == (queued("R1"),)
+    engine.append([started("R1")])
+    assert len(engine.journal(RunId("R1"))) == 2
     engine.close()
 
 

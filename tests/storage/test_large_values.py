@@ -155,6 +155,35 @@ def test_the_sweep_keeps_what_is_mentioned_or_young(values: LargeValues) -> None
     assert len(LARGE) < freed < len(LARGE) + 100
 
 
+def test_the_sweep_does_not_touch_what_is_young(values: LargeValues, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a moment: a file that is being written must be there when it gets its name."""
+    raw = values.pack({"a": LARGE})["a"]
+    Path(msgspec.json.decode(raw)["$file"]).with_name(".new-being-written").write_bytes(b"half")
+    touched: list[object] = []
+    real = os.replace
+    monkeypatch.setattr(os, "replace", lambda *paths: touched.append(paths) or real(*paths))
+    assert values.sweep(()) == 0
+    assert touched == []
+
+
+def test_what_is_asked_for_while_it_is_swept_goes_back(
+    values: LargeValues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old file that somebody needs again just then stays."""
+    path = Path(msgspec.json.decode(values.pack({"a": LARGE})["a"])["$file"])
+    os.utime(path, (0, 0))
+    real = os.replace
+
+    def asked_for(source: Path, target: Path) -> None:
+        os.utime(source)
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", asked_for)
+        assert values.sweep(()) == 0
+    assert path.exists()
+
+
 def test_many_threads_write_the_same_value(values: LargeValues) -> None:
     """Threads that pack the same value at once all get the same whole file."""
     packed: list[msgspec.Raw] = []

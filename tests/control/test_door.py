@@ -14,18 +14,13 @@ import msgspec
 import pytest
 from filelock import FileLock
 
-from atomiton_runtime import control
-from atomiton_runtime.control import (
-    Answer,
-    ControlDoor,
-    Unreached,
-    converse,
-    live_processes,
-    processes_folder,
-    request,
-)
+from atomiton_runtime.control import door as door_module
+from atomiton_runtime.control.conversation import Unreached, converse, request
+from atomiton_runtime.control.door import Answer, ControlDoor
+from atomiton_runtime.control.presence import is_live, live_processes, processes_folder
 from atomiton_runtime.errors import RuntimeUnusable
 from atomiton_runtime.requests import (
+    MESSAGE_LIMIT_BYTES,
     CancelAccepted,
     CancelRun,
     Refused,
@@ -37,7 +32,7 @@ from atomiton_runtime.requests import (
 from atomiton_runtime.run import events as ev
 from tests.doubles.journals import journal, node_started
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
@@ -169,7 +164,7 @@ def test_only_the_owner_may_enter(tmp_path: Path) -> None:
 
 def test_the_name_of_a_living_process_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second door of the same name does not open and does not harm the first."""
-    monkeypatch.setattr(control, "_START_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(door_module, "_START_TIMEOUT_S", 0.05)
     with door_here(tmp_path):
         with pytest.raises(RuntimeUnusable, match="cannot be reached") as raised, door_here(tmp_path):
             pass
@@ -186,7 +181,7 @@ def test_the_name_of_a_living_process_is_taken(tmp_path: Path, monkeypatch: pyte
         (b'{"request": "explode"}', b"CLI-021"),
         (b'{"request": "cancel"}', b"CLI-021"),
         (b'{"request": "cancel", "run_id": "01"}', b'"cancelling"'),
-        (b'{"request": "cancel", "run_id": "' + b"x" * control.MESSAGE_LIMIT_BYTES + b'"}', b""),
+        (b'{"request": "cancel", "run_id": "' + b"x" * MESSAGE_LIMIT_BYTES + b'"}', b""),
     ],
     ids=["no JSON", "no object", "unknown", "incomplete", "good", "too large"],
 )
@@ -206,7 +201,7 @@ def test_without_the_token_there_is_no_answer(tmp_path: Path, line: bytes) -> No
 def test_a_request_that_is_too_large_is_not_even_sent(tmp_path: Path) -> None:
     """The client refuses a request over the limit by itself."""
     with door_here(tmp_path):
-        large = RunFlow(flow="f", variables={"x": "x" * control.MESSAGE_LIMIT_BYTES})
+        large = RunFlow(flow="f", variables={"x": "x" * MESSAGE_LIMIT_BYTES})
         with pytest.raises(Unreached) as refused:
             request(tmp_path, "here", large)
     assert refused.value.code == "CLI-021"
@@ -266,7 +261,7 @@ def test_stop_twice(tmp_path: Path) -> None:
 
 def test_a_lock_that_outlives_its_process(tmp_path: Path) -> None:
     """A child in the middle of its start holds the lock of a killed process; its free number says that it is dead."""
-    folder = control.processes_folder(tmp_path)
+    folder = processes_folder(tmp_path)
     folder.mkdir(parents=True)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait(30)
@@ -279,8 +274,8 @@ def test_a_lock_that_outlives_its_process(tmp_path: Path) -> None:
     for lock in locks:
         lock.acquire(timeout=0)
     try:
-        assert control.live_processes(tmp_path) == {"alive", "unknown", "broken"}
-        assert [control.is_live(tmp_path, name) for name in names] == [False, True, True, True]
+        assert live_processes(tmp_path) == {"alive", "unknown", "broken"}
+        assert [is_live(tmp_path, name) for name in names] == [False, True, True, True]
         assert (folder / "dead.lock").exists(), "who holds the lock may still let go of it"
     finally:
         for lock in locks:
@@ -308,7 +303,7 @@ def test_a_process_that_hangs_up_ends_the_events(tmp_path: Path) -> None:
 
 def test_many_followers_do_not_lock_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the limit a run is accepted and not told; the store tells it."""
-    monkeypatch.setattr(control, "_FOLLOWERS_LIMIT", 0)
+    monkeypatch.setattr(door_module, "_FOLLOWERS_LIMIT", 0)
     with door_that_serves(tmp_path, ACCEPTED, EVENTS), converse(tmp_path, "here", FOLLOW) as conversation:
         assert conversation.response == ACCEPTED
         assert list(conversation.events()) == []
@@ -318,7 +313,7 @@ def test_a_client_that_does_not_read_costs_its_own_conversation_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is sent away when its patience is over, others are served meanwhile, and no more than a piece waits for it."""
-    monkeypatch.setattr(control, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(door_module, "_PATIENCE_S", 0.2)
     pieces: list[int] = []
     ended = threading.Event()
 
