@@ -1,5 +1,6 @@
 """Is the one API: run, cancel, subscribe, flows, history. Starting it starts the actors, stopping it ends them."""
 
+import contextlib
 import logging
 import os
 import threading
@@ -7,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self, cast
 
-from atomiton_runtime.actors.base import Rank
+from atomiton_runtime.actors.base import ASK_TIMEOUT_S, Rank
 from atomiton_runtime.actors.event_bus import Fact
 from atomiton_runtime.actors.messages import (
     EndAllRuns,
@@ -23,7 +24,7 @@ from atomiton_runtime.actors.messages import (
 from atomiton_runtime.actors.system import ActorSystem
 from atomiton_runtime.control.door import Answer, ControlDoor
 from atomiton_runtime.control.presence import processes_folder
-from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, StorageError, UsageError
+from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.problems import FlowInvalid
@@ -56,6 +57,11 @@ log = logging.getLogger(__name__)
 logging.getLogger("atomiton_runtime").addHandler(logging.NullHandler())
 
 STOP_TIMEOUT_S = 10.0
+_FOR_CLEANING_UP, _FOR_ENDING, _FOR_STOPPING = 0.5, 0.275, 0.125
+"""Shares of the time to stop; between a process's SIGTERM and its SIGKILL are 2 s. A tenth is for the last words."""
+_SHOWN_RUNS = 3
+_ASIDE_S = 0.1
+"""So long an actor may take to say what does not end, while the time runs out."""
 LAST_RUN = "last"
 _NEWS_TIMEOUT_S = 0.25
 """Of a run that is followed from another process."""
@@ -121,7 +127,8 @@ class Runtime:
             StorageError: the store cannot be opened (STORE-...).
             RuntimeUnusable: an actor does not answer, or the data folder cannot be used.
         """
-        sweep()
+        if not self._only_reads:
+            sweep()
         try:
             if self._is_own_store:
                 self._let_in = keep_out(self.places.data, self.places.flows)
@@ -144,7 +151,8 @@ class Runtime:
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Cancel what runs, wait for its end, stop everything; a second call changes nothing.
 
-        Half of `timeout_s` belongs to `always` nodes; then they are ended as well.
+        Half of `timeout_s` belongs to `always` nodes; then they are ended as well. What ignores that is left alone in
+        time for all of this to end within `timeout_s` (of 4 s or more).
 
         Raises:
             RuntimeUnusable: something was still busy in the end (RUN-011).
@@ -153,19 +161,40 @@ class Runtime:
             return
         self._stopped = True
         self._system.conductor.tell(EndAllRuns(ended=self._runs_ended.set))
-        if not self._runs_ended.wait(timeout_s / 2):
+        resisting: list[str] = []
+        if not self._runs_ended.wait(timeout_s * _FOR_CLEANING_UP):
             self._system.conductor.tell(EndAllRuns(ended=self._runs_ended.set))
-            self._runs_ended.wait(timeout_s / 2)
-        busy = self._release(max(timeout_s / 4, 1.0))
+            if not self._runs_ended.wait(timeout_s * _FOR_ENDING):
+                resisting = self._resisting()
+        busy = self._release(max(timeout_s * _FOR_STOPPING, 1.0))
         if busy:
-            raise RuntimeUnusable("RUN-011", f"still busy when the runtime was stopped: {', '.join(busy)}")
+            raise RuntimeUnusable(
+                "RUN-011",
+                f"still busy when the runtime was stopped: {', '.join(resisting or busy)}",
+                hint="what does not end when it is told to ends with the process; "
+                "a node type has to look at `context.cancel`",
+            )
+
+    def _resisting(self) -> list[str]:
+        """Return the nodes of the runs that do not end, each with its flow; what cannot be found out is left out."""
+        found: list[str] = []
+        with contextlib.suppress(AtomitonError):
+            for run_id in self._active_ids(_ASIDE_S)[:_SHOWN_RUNS]:
+                wanted = ReadJournal(run_id=run_id)
+                journal = cast(
+                    "tuple[RunEvent, ...]",
+                    self._system.keeper.ask(wanted, asker=Rank.CLIENT, timeout_s=_ASIDE_S),
+                )
+                if journal and isinstance(first := journal[0], ev.RunQueued):
+                    found += [f"{node} of {first.flow}" for node in left_to_end(journal) or ()]
+        return found
 
     def _release(self, timeout_s: float) -> list[str]:
         busy = self._system.stop(timeout_s)
         if self._let_in is not None:
             self._let_in()
         if self._door is not None:
-            self._door.stop()
+            self._door.stop(timeout_s / 2)
         self._engine.close()
         return busy
 
@@ -334,8 +363,9 @@ class Runtime:
         self._system.conductor.tell(order)
         return run
 
-    def _active_ids(self) -> tuple[RunId, ...]:
-        return cast("tuple[RunId, ...]", self._system.conductor.ask(GetActiveRuns(), asker=Rank.CLIENT))
+    def _active_ids(self, timeout_s: float = ASK_TIMEOUT_S) -> tuple[RunId, ...]:
+        asked = self._system.conductor.ask(GetActiveRuns(), asker=Rank.CLIENT, timeout_s=timeout_s)
+        return cast("tuple[RunId, ...]", asked)
 
     # -- facts -----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 """Puts the actors of one runtime together: who they are, the order of their start and of their stop."""
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,6 +26,8 @@ from atomiton_runtime.secrecy.vault import Vault
 from atomiton_runtime.storage.engine import StorageEngine
 from atomiton_runtime.storage.retention import Housekeeping
 
+_LEAST_S = 0.2
+"""Each gets so long, also when the time is over: what is not busy stops in less."""
 Start: TypeAlias = Callable[[], pykka.ActorRef[Any]]
 
 
@@ -119,15 +123,30 @@ class ActorSystem:
             address.ask(Ping(), asker=Rank.CLIENT)
 
     def stop(self, timeout_s: float) -> list[str]:
-        """Stop every actor in reverse order; return the names of those still busy after `timeout_s` each."""
+        """Stop every actor in reverse order, within `timeout_s`; return the names of those that are still busy."""
+        deadline = time.monotonic() + timeout_s
         with self._lock:
             for address, _ in self._factories.values():
                 address.closing = True
             alive = [(name, ref, self._factories[name][0]) for name, ref in self._alive.items()]
-        busy = [name for name, ref, address in reversed(alive) if not stop_actor(ref, address, timeout_s)]
-        self.bus.close()
-        self._catalogue.close()
-        return busy
+        workers = [(name, ref) for name, ref, address in alive if address.rank is Rank.NODE]
+        # All at once: one that is busy must not take the time of the others.
+        stopping = [(name, ref, ref.stop(block=False)) for name, ref in workers]
+        busy: list[str] = []
+        for name, ref, stopped in stopping:
+            with contextlib.suppress(pykka.Timeout):
+                stopped.get(timeout=_left_s(deadline - timeout_s / 2))
+            if ref.is_alive():
+                busy.append(name)
+        for name, ref, address in reversed(alive):
+            if address.rank is not Rank.NODE and not stop_actor(ref, address, _left_s(deadline)):
+                busy.append(name)
+        self.bus.close(_left_s(deadline))
+        # In a thread: a node type may hang here as well, and what it keeps dies with the process.
+        closing = threading.Thread(target=self._catalogue.close, name="close-node-types", daemon=True)
+        closing.start()
+        closing.join(_left_s(deadline))
+        return [*busy, *(["the end of a node type"] if closing.is_alive() else ())]
 
     def _may_write(self, node_type: str) -> bool:
         """Return whether an execution may change the outside: whether the type says anything of its effect."""
@@ -164,3 +183,7 @@ class ActorSystem:
         )
         self._start(address.name)
         return address
+
+
+def _left_s(deadline: float) -> float:
+    return max(deadline - time.monotonic(), _LEAST_S)

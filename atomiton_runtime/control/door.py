@@ -78,11 +78,16 @@ class ControlDoor:
             ) from exc
         self._admitting.start()
 
-    def stop(self) -> None:
-        """Close the door, end the conversations, leave no file and release the lock; may be called twice."""
+    def stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+        """Close the door, end the conversations, leave no file and release the lock; may be called twice.
+
+        Args:
+            timeout_s: so long the conversations may take to end.
+        """
+        deadline = time.monotonic() + timeout_s
         if self._admitting.is_alive():
             self._wake.send(b".")
-            self._admitting.join(_STOP_TIMEOUT_S)
+            self._admitting.join(timeout_s)
         if self._lock.is_locked:
             self._file("door").unlink(missing_ok=True)
         if self._listener is not None:
@@ -92,7 +97,6 @@ class ControlDoor:
         for client in conversations.values():
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RD)
-        deadline = time.monotonic() + _STOP_TIMEOUT_S
         for thread in conversations:
             thread.join(max(deadline - time.monotonic(), 0))
         self._wake.close()
