@@ -17,6 +17,7 @@ from typing import Self
 if sys.platform != "win32":
     import fcntl
 
+IN_MEMORY = Path("/dev/shm")  # Linux: a file system that is there when every disk is full
 _PREFIX = "atomiton-scratch-"
 _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
 
@@ -24,8 +25,8 @@ _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
 class ScratchFolder:
     """A temporary folder of this process; `close` removes it with all that is in it."""
 
-    def __init__(self) -> None:
-        """Make it, and remove those of dead processes beside it.
+    def __init__(self, parent: Path | None = None) -> None:
+        """Make it in `parent`, by default where the system wants such folders, and remove those of dead processes.
 
         Raises:
             OSError: as the system says.
@@ -33,7 +34,7 @@ class ScratchFolder:
         sweep()
         self._descriptor = -1
         while self._descriptor < 0:
-            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             try:
                 self._descriptor = _held(self.path)
             except OSError:
@@ -60,10 +61,11 @@ def sweep() -> None:
     """Remove the folders of dead processes of this user; never one that somebody uses."""
     if sys.platform == "win32":
         return
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(tempfile.gettempdir()):
-            if _NAME.fullmatch(entry.name):
-                _remove_dead(Path(entry.path))
+    for parent in (tempfile.gettempdir(), IN_MEMORY):
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(parent):
+                if _NAME.fullmatch(entry.name):
+                    _remove_dead(Path(entry.path))
 
 
 if sys.platform == "win32":

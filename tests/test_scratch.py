@@ -117,6 +117,15 @@ def test_what_is_not_ours_stays(place: Path, tmp_path: Path, monkeypatch: pytest
     assert (place / "atomiton-scratch-theirs__").exists()
 
 
+def test_memory_is_swept_as_well(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was put there because no disk had room would take memory until the next start of the machine."""
+    monkeypatch.setattr(scratch, "IN_MEMORY", tmp_path / "memory")
+    (tmp_path / "memory" / "atomiton-scratch-12345678").mkdir(parents=True)
+    with ScratchFolder(tmp_path / "memory") as mine:
+        assert [mine.path] == list((tmp_path / "memory").iterdir())
+    assert [] == list(place.iterdir())
+
+
 def test_who_is_swept_away_while_he_begins_begins_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sweep between the making of a folder and its lock, before or after the opening, costs another name."""
     opened, lock = scratch._opened, scratch.fcntl.flock

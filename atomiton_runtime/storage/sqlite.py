@@ -12,7 +12,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -21,6 +20,7 @@ from atomiton_runtime.errors import ErrorInfo, StorageError
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus, decode_event
+from atomiton_runtime.scratch import ScratchFolder
 from atomiton_runtime.storage.additions import Addition, Tail, changed_summaries, plan_additions
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import damaged, not_open, not_there, only_readable, reported
@@ -71,7 +71,7 @@ class SqliteEngine(StorageEngine):
 
         Where a file could not be opened to write at that moment, it goes on with what it can read, for ever.
         """
-        self._copy: TemporaryDirectory[str] | None = None
+        self._copy: ScratchFolder | None = None
         """Holds what is read, where the store itself can only be copied."""
         self._tails: dict[RunId, Tail] = {}
         self._data_version = -1
@@ -253,7 +253,7 @@ class SqliteEngine(StorageEngine):
             connection.close()
         copy, self._copy = self._copy, None
         if copy is not None:
-            copy.cleanup()
+            copy.close()
         self._only_reads = False
         self.large_values.close()
 

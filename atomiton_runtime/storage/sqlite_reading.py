@@ -7,15 +7,14 @@ disk, or memory, has room.
 
 import shutil
 import sqlite3
-import tempfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-_IN_MEMORY = Path("/dev/shm")  # Linux: a file system that is there when every disk is full
+from atomiton_runtime.scratch import IN_MEMORY, ScratchFolder
+
 _LOG = "-wal"
 
 
-def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, TemporaryDirectory[str] | None]:
+def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, ScratchFolder | None]:
     """Return a connection that only reads, and the folder of the copy that it reads, to be removed after it.
 
     Raises:
@@ -26,26 +25,26 @@ def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, TemporaryDirect
     if not log.exists() or not log.stat().st_size:
         return _connect(f"{path.as_uri()}?mode=ro&immutable=1"), None
     copy = _copied(path, log)
-    return _connect((Path(copy.name) / path.name).as_uri()), copy
+    return _connect((copy.path / path.name).as_uri()), copy
 
 
-def _copied(*files: Path) -> TemporaryDirectory[str]:
+def _copied(*files: Path) -> ScratchFolder:
     """Return a folder with a copy of the files."""
     try:
-        return _copied_to(Path(tempfile.gettempdir()), files)
+        return _copied_to(None, files)
     except OSError:
-        if not _IN_MEMORY.is_dir():
+        if not IN_MEMORY.is_dir():
             raise
-        return _copied_to(_IN_MEMORY, files)
+        return _copied_to(IN_MEMORY, files)
 
 
-def _copied_to(parent: Path, files: tuple[Path, ...]) -> TemporaryDirectory[str]:
-    folder = TemporaryDirectory(prefix="atomiton-", dir=parent)
+def _copied_to(parent: Path | None, files: tuple[Path, ...]) -> ScratchFolder:
+    folder = ScratchFolder(parent)
     try:
         for file in files:
-            shutil.copyfile(file, Path(folder.name) / file.name)
+            shutil.copyfile(file, folder.path / file.name)
     except OSError:
-        folder.cleanup()
+        folder.close()
         raise
     return folder
 

@@ -104,7 +104,7 @@ def test_where_no_disk_has_room_memory_has(
     scratch.rmdir()
     memory = tmp_path / "memory"
     memory.mkdir()
-    monkeypatch.setattr(sqlite_reading, "_IN_MEMORY", memory)
+    monkeypatch.setattr(sqlite_reading, "IN_MEMORY", memory)
     engine = opened_for_reading("sqlite", store)
     assert list(engine.journal(RUN)) == journal("R1")
     engine.close()
