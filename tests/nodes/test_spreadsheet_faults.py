@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 from atomiton_runtime.nodes import csv_rows, spreadsheet_sources, workbook_process
-from atomiton_runtime.nodes import workbooks as workbooks_process
 from atomiton_runtime.nodes.base import CancelToken, NodeCancelledError, NodeError
 from atomiton_runtime.nodes.cell_ranges import CellRange
 from atomiton_runtime.nodes.workbook_process import Request, Said, answers
@@ -394,6 +393,6 @@ def test_a_process_that_does_not_start_is_an_error(tmp_path: Path, monkeypatch: 
     """A Python that is not there any more, or cannot be executed, is told with the file."""
     for wrong in (tmp_path / "gone", tmp_path):
         with monkeypatch.context() as patched:
-            patched.setattr(workbooks_process.sys, "executable", str(wrong))
+            patched.setattr(sys, "executable", str(wrong))
             error = refused(tmp_path, "a.xlsx", fixture("book.xlsx"))
         assert ("SHEET-010", True) == (error.code, "did not start" in str(error))
