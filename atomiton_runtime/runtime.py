@@ -49,8 +49,8 @@ from atomiton_runtime.scratch import sweep
 from atomiton_runtime.secrecy.vault import open_vault
 from atomiton_runtime.serving import serve, submit
 from atomiton_runtime.settings import Places, find_places
-from atomiton_runtime.storage.create import create_storage
-from atomiton_runtime.storage.engine import StorageEngine
+from atomiton_runtime.storage.create import create_storage, wanted_durability
+from atomiton_runtime.storage.engine import Durability, StorageEngine
 
 log = logging.getLogger(__name__)
 # Whoever embeds the package decides where its log goes; without a word of theirs, nowhere.
@@ -63,8 +63,6 @@ _SHOWN_RUNS = 3
 _ASIDE_S = 0.1
 """So long an actor may take to say what does not end, while the time runs out."""
 LAST_RUN = "last"
-_NEWS_TIMEOUT_S = 0.25
-"""Of a run that is followed from another process."""
 _LATER_RUNS = 100
 """So many of the newest runs are looked through for one that continues another, or should."""
 
@@ -77,6 +75,8 @@ class Runtime:
     Args:
         flows: the folder of flow files; default: `ATOMITON_FLOWS`, else the user's configuration folder.
         storage: `memory:`, `sqlite:///PATH` or `files:///PATH`; default: SQLite in the data folder.
+        durability: what an event survives once it was told: `"process"` (`kill -9`) or `"power"` (also a power cut;
+            each commit then waits for the disk); default: `ATOMITON_DURABILITY`, else `"process"`.
         data: the data folder; default: `ATOMITON_DATA`, else the user's data folder.
         watch: whether saving a flow's file executes it.
         only_read: whether it is only asked what is kept; a store that cannot be written is then no obstacle.
@@ -89,6 +89,7 @@ class Runtime:
         storage: str | None = None,
         *,
         data: str | Path | None = None,
+        durability: Durability | None = None,
         watch: bool = False,
         only_read: bool = False,
         warn: Callable[[ErrorInfo], object] | None = None,
@@ -96,7 +97,9 @@ class Runtime:
         self.places: Places = find_places(os.environ, flows=flows, data=data)
         self.process = str(new_run_id())
         """Names this process to others: the stem of its lock and its door."""
-        self._engine = create_storage(storage or self.places.storage_url)
+        self._engine = create_storage(
+            storage or self.places.storage_url, durability=durability or wanted_durability(os.environ)
+        )
         self.catalogue = NodeCatalogue(self.places.flows)
         self._system = ActorSystem(
             engine=self._engine,

@@ -16,4 +16,5 @@ CODES: dict[str, str] = {
     "STORE-013": "A damaged store was moved aside, and a new one made with what could be read of it.",
     "STORE-014": "The store was deleted while it was in use, and was written again.",
     "STORE-015": "The store cannot be written; what it holds is shown all the same.",
+    "STORE-016": "What an event must survive is neither `process` nor `power`.",
 }

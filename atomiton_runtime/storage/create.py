@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from atomiton_runtime.errors import UsageError
 from atomiton_runtime.storage.engine import Durability, StorageEngine
 
+DURABILITY_VARIABLE = "ATOMITON_DURABILITY"
 _DRIVE = re.compile(r"/[A-Za-z]:([\\/]|$)")
 
 
@@ -64,6 +65,22 @@ def create_storage(url: str, *, durability: Durability = "process") -> StorageEn
     if not rest.startswith("///") or not rest[3:]:
         raise _not_understood(url, "the path is missing")
     return ENGINES[scheme](local_path(rest[3:], windows=os.name == "nt"), durability)
+
+
+def wanted_durability(environ: Mapping[str, str]) -> Durability:
+    """Return what the environment wants an event to survive: `ATOMITON_DURABILITY`, by default "process".
+
+    Raises:
+        UsageError: STORE-016, it is neither "process" nor "power".
+    """
+    wanted = environ.get(DURABILITY_VARIABLE) or "process"
+    if wanted not in ("process", "power"):
+        raise UsageError(
+            "STORE-016",
+            f"{DURABILITY_VARIABLE} is {wanted!r}",
+            hint='"process": what is kept survives `kill -9`; "power": a power cut as well, and each run takes longer',
+        )
+    return wanted
 
 
 def local_path(path: str, *, windows: bool) -> str:

@@ -41,8 +41,11 @@ def calls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingCall
         yield calls
 
 
-def runtime_on(folder: Path, scheme: str) -> Runtime:
-    return Runtime(folder / "flows", f"{scheme}:///{folder / 'data' / 'store'}", data=folder / "data")
+def runtime_on(folder: Path, engine: str) -> Runtime:
+    scheme, _, power = engine.partition("-")
+    store = f"{scheme}:///{folder / 'data' / 'store'}"
+    durability = "power" if power else "process"
+    return Runtime(folder / "flows", store, data=folder / "data", durability=durability)
 
 
 def journals_are_whole(runtime: Runtime) -> None:
@@ -55,7 +58,7 @@ def journals_are_whole(runtime: Runtime) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("scheme", ["sqlite", "files"])
+@pytest.mark.parametrize("scheme", ["sqlite", "files", "files-power"])
 def test_every_call_of_a_run_fails_once(folder: Path, calls: FailingCalls, scheme: str, kind: str) -> None:
     """The run succeeds or is told as failed with the reason; what was kept can be read, and the next run succeeds."""
     failed: list[str] = []

@@ -14,6 +14,7 @@ from atomiton_runtime.storage.create import (
     create_sqlite_engine,
     create_storage,
     local_path,
+    wanted_durability,
 )
 
 
@@ -88,3 +89,18 @@ def test_sqlite_is_loaded_only_where_it_is_used() -> None:
         timeout=30,
     )
     assert loaded.stdout == "False False\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"), [({}, "process"), ({"ATOMITON_DURABILITY": "power"}, "power")]
+)
+def test_the_environment_says_what_is_survived(environ: dict[str, str], expected: str) -> None:
+    """`ATOMITON_DURABILITY` is `process`, unless it is said to be `power`."""
+    assert wanted_durability(environ) == expected
+
+
+def test_another_durability_is_refused() -> None:
+    """A word that is neither is named, with those there are."""
+    with pytest.raises(UsageError) as raised:
+        wanted_durability({"ATOMITON_DURABILITY": "none"})
+    assert raised.value.code == "STORE-016"
