@@ -3,20 +3,20 @@
 import itertools
 import logging
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 import pykka
 
+from atomiton_runtime.actors.backlog import Backlog, Fact
 from atomiton_runtime.actors.base import Address, GuardedActor, Rank, stop_actor
-from atomiton_runtime.actors.messages import BusMessage, Publish, Sink, Subscribe, Unsubscribe
+from atomiton_runtime.actors.messages import BusMessage, Publish, Sink, Subscribe, TellNews, Unsubscribe
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.run.events import RunEvent, is_final
-from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.run.events import is_final
 
 log = logging.getLogger(__name__)
 
-Fact: TypeAlias = RunEvent | Notice
 _STOP_TIMEOUT_S = 2.0
+_TELL_NEWS = TellNews()
 
 
 class Subscriptions:
@@ -98,19 +98,25 @@ class EventBusActor(GuardedActor[BusMessage]):
                 self._subscriptions.remove(listener.key)
 
 
-class Subscriber(GuardedActor[Fact]):
+class Subscriber(GuardedActor[TellNews]):
     """Calls one subscriber's function in a thread of its own.
 
-    Owns: the function. Receives: facts. Sends: nothing. Rank: NODE. It is never started anew.
+    Owns: the function. Receives: `TellNews`. Sends: nothing. Rank: NODE. It is never started anew.
     """
 
-    def __init__(self, address: Address, callback: Callable[[Fact], object]) -> None:
+    def __init__(self, address: Address, callback: Callable[[Fact], object], backlog: Backlog) -> None:
         super().__init__(address, _nobody)
         self._callback = callback
+        self._backlog = backlog
 
-    def receive(self, message: Fact) -> None:
-        """Call the function."""
-        self._callback(message)
+    def receive(self, message: TellNews) -> None:
+        """Call the function with each fact that waits, also after one with which it raised."""
+        del message
+        while (fact := self._backlog.take()) is not None:
+            try:
+                self._callback(fact)
+            except BaseException as error:  # noqa: BLE001  # the door: SystemExit here would stop every actor
+                self._faulted(fact, error)
 
 
 def _nobody(message: object) -> None:
@@ -123,7 +129,7 @@ class EventBus:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._keys = itertools.count(1)
-        self._subscribers: dict[int, tuple[pykka.ActorRef[Subscriber], Address]] = {}
+        self._subscribers: dict[int, tuple[pykka.ActorRef[Subscriber], Address, Backlog]] = {}
 
     def publish(self, *facts: Fact) -> None:
         """Hand facts to the subscribers, in this order, later and in another thread."""
@@ -135,20 +141,23 @@ class EventBus:
         """Call `callback` with each fact that matches, in a thread of its own; return what ends that.
 
         Args:
-            callback: may be slow or raise; it delays and hurts nobody else.
+            callback: may be slow or raise; it delays and hurts nobody else. One that is so slow that thousands of
+                facts wait for it misses some, those of nodes first; a `NoticeRaised` (RUN-023) says how many, whatever
+                its kinds.
             kinds: class names such as `"NodeFailed"`; empty means all.
             run_id: only the events of this run.
         """
         key = next(self._keys)
         address = Address(f"Subscriber {key}", Rank.NODE)
         address.closing = True
-        self._subscribers[key] = Subscriber.start(address, callback), address
+        backlog = Backlog()
+        self._subscribers[key] = Subscriber.start(address, callback, backlog), address, backlog
 
-        def tell_each(facts: Sequence[Fact]) -> None:
-            for fact in facts:
-                address.tell(fact)
+        def add(facts: Sequence[Fact]) -> None:
+            if backlog.add(facts):
+                address.tell(_TELL_NEWS)
 
-        self._listen(key, tell_each, kinds, run_id)
+        self._listen(key, add, kinds, run_id)
 
         def end() -> None:
             self._address.tell(Unsubscribe(key=key))
@@ -170,16 +179,19 @@ class EventBus:
         self._address.tell(Subscribe(key=key, sink=sink, kinds=frozenset(kinds), run_id=run_id))
 
     def _end(self, key: int) -> None:
-        ref, address = self._subscribers.pop(key, (None, None))
-        if ref is not None and address is not None:
+        known = self._subscribers.pop(key, None)
+        if known is not None:
+            ref, address, backlog = known
             # Without waiting: a subscriber may end its own subscription from inside its function.
+            backlog.close()
             address.closing = True
             ref.stop(block=False)
 
     def close(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
         """End all subscriptions, after what is on its way has been delivered."""
         for key in tuple(self._subscribers):
-            ref, address = self._subscribers.pop(key)
+            ref, address, backlog = self._subscribers.pop(key)
+            backlog.close()
             stop_actor(ref, address, timeout_s)
 
 

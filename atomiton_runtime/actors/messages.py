@@ -235,6 +235,13 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True):
 
 BusMessage: TypeAlias = Subscribe | Unsubscribe | Publish
 
+# --- Subscriber -------------------------------------------------------------------------------------------
+
+
+class TellNews(msgspec.Struct, frozen=True):
+    """From the bus to the thread of a subscriber: facts wait in its backlog, where there were none."""
+
+
 # --- FlowShelf --------------------------------------------------------------------------------------------
 
 

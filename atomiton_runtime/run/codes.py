@@ -23,4 +23,5 @@ CODES: dict[str, str] = {
     "RUN-020": "a node that is to be executed again, or passed over, is not in doubt",
     "RUN-021": "a flow ran by itself too often within a minute and is paused",
     "RUN-022": "the run has an id that no new run can have",
+    "RUN-023": "a subscriber was so slow that it was not told of all events",
 }
