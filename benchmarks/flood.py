@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from atomiton_runtime import Runtime
-from atomiton_runtime.control import Conversation, converse
+from atomiton_runtime.control.conversation import Conversation, converse
 from atomiton_runtime.requests import RunFlow
 from atomiton_runtime.run.events import FINAL_EVENTS
 from flows import loop

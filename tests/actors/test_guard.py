@@ -282,7 +282,7 @@ def test_an_engine_may_raise_anything(
 ) -> None:
     """A store that breaks once is told of; the run ends, well only if all of it was kept in a second try."""
     engine = FaultyEngine([])
-    monkeypatch.setattr("atomiton_runtime.runtime.create_storage", lambda url: engine)
+    monkeypatch.setattr("atomiton_runtime.runtime.create_storage", lambda url, durability: engine)
     with Runtime(flows, "memory:", data=flows.parent / "data") as runtime:
         runtime.subscribe(notices.tell, kinds=("NoticeRaised",))
         runs_well(runtime)
