@@ -150,9 +150,9 @@ class SqliteEngine(StorageEngine):
             self._write_again()
         try:
             self._append(events)
-        except StorageError as refused:
+        except StorageError:
             if not (self._is_refused and self._has_connected_again()):
-                raise refused
+                raise
             self._append(events)
 
     def _append(self, events: Sequence[RunEvent]) -> None:
@@ -284,12 +284,15 @@ class SqliteEngine(StorageEngine):
     def _has_connected_again(self) -> bool:
         """Open the file anew; return whether that was possible."""
         old = self._opened()
+        self._connection = None
         try:
             self.open()
         except StorageError:
+            self.close()
             self._connection = old
             return False
         old.close()
+        self._is_refused = False
         return True
 
     def _opened(self) -> sqlite3.Connection:

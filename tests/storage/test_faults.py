@@ -22,7 +22,7 @@ from atomiton_runtime.storage.engine import StorageEngine
 from atomiton_runtime.storage.sqlite_errors import explained
 from atomiton_runtime.storage.undo import UndoNote
 from atomiton_runtime.values import LARGE_VALUE_BYTES
-from tests.doubles.journals import journal, node_succeeded, queued, started
+from tests.doubles.journals import journal, node_started, node_succeeded, queued, started
 from tests.storage.test_engine import address
 
 DISK_ENGINES = ["sqlite", "files"]
@@ -536,6 +536,10 @@ def test_a_database_that_could_once_not_be_opened_to_write(
     assert engine.journal(RunId("R1")) == (queued("R1"),)
     engine.append([started("R1")])
     assert len(engine.journal(RunId("R1"))) == 2
+    opened_anew = engine._connection  # pyright: ignore
+    with pytest.raises(StorageError, match="the next event has seq 2"):
+        engine.append([node_started("R1", 5)])
+    assert engine._connection is opened_anew  # pyright: ignore  # what is refused for another reason opens nothing
     engine.close()
 
 
