@@ -11,7 +11,7 @@ from typing import TypeAlias, assert_never
 import msgspec
 
 from atomiton_runtime.clock import Clock
-from atomiton_runtime.errors import AtomitonError
+from atomiton_runtime.errors import AtomitonError, UsageError
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.ownership import Owner, retire
 from atomiton_runtime.ownership import announce as announce_owner
@@ -264,7 +264,8 @@ class Tray:
 
     def _read_left(self) -> None:
         for run_id in self._cancelling():
-            self._state = tray_state.with_left(self._state, run_id, self._runtime.left(run_id) or ())
+            with contextlib.suppress(UsageError):  # nothing of it could be kept, or it is no longer kept
+                self._state = tray_state.with_left(self._state, run_id, self._runtime.left(run_id) or ())
 
     def _read_autostart(self) -> None:
         self._state = msgspec.structs.replace(self._state, autostart=autostart.status().enabled)

@@ -78,6 +78,20 @@ def test_cancel_entry(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -
     assert host.bubbles == []
 
 
+def test_a_run_that_is_not_kept_is_cancelled_all_the_same(
+    host: TrayHost, runtime: FakeRuntime, tray: RunningTray
+) -> None:
+    """What it waits for cannot be said then; that is no fault that people have to read of."""
+    runtime.add_flow("backup", "Backup")
+    run_id = runtime.begin(FlowId("backup"))
+    runtime.unkept.add(run_id)
+    host.click("Cancel Backup")
+    host.wait_for("Cancelling Backup …")
+    runtime.cancelled(run_id)
+    host.wait_for("Backup", "– cancelled just now")
+    assert not any("there is no run" in label for label in host.labels())
+
+
 def test_failure_is_announced_and_stays(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -> None:
     """A failed run is announced with node, message, code, place and hint; the icon keeps the failure in sight."""
     runtime.add_flow("report", "Report")

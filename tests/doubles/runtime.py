@@ -9,7 +9,7 @@ from pathlib import Path
 
 from atomiton_runtime.control.door import ControlDoor
 from atomiton_runtime.control.presence import processes_folder
-from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
+from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
 from atomiton_runtime.flow.model import Notify, Variable
 from atomiton_runtime.flow.problems import Problem
 from atomiton_runtime.ids import FlowId, RunId
@@ -57,6 +57,8 @@ class FakeRuntime:
         self.gate.set()
         """While it is clear, `submit` does not answer."""
         self.left_nodes: dict[RunId, tuple[str, ...]] = {}
+        self.unkept: set[RunId] = set()
+        """Runs of which the store has nothing."""
         self.silent = False
         """While it is set, questions and requests end as they do when an actor does not answer."""
         self.started = self.stopped = False
@@ -122,6 +124,8 @@ class FakeRuntime:
 
     def left(self, run_id: RunId) -> tuple[str, ...] | None:
         self._must_answer()
+        if run_id in self.unkept:
+            raise UsageError("RUN-001", f"there is no run {run_id}")
         return self.left_nodes.get(run_id)
 
     def active(self) -> tuple[RunSummary, ...]:
