@@ -20,6 +20,7 @@ _FINAL_STATUS: dict[type[RunEvent], RunStatus] = {
 }
 SUMMARISED = frozenset({ev.RunQueued, ev.RunStarted, *_FINAL_STATUS})
 """The events that change a run's summary."""
+_LEAVES_RUNNING = (ev.NodeSucceeded, ev.NodeRetrying, ev.NodeFailed, ev.NodeSkipped, ev.NodeCancelled)
 
 
 class NodeDocument(msgspec.Struct, kw_only=True):
@@ -140,8 +141,13 @@ def left_to_end(journal: Sequence[RunEvent]) -> tuple[str, ...] | None:
     """
     if is_final(journal[-1]) or not any(isinstance(event, ev.RunCancelRequested) for event in journal):
         return None
-    nodes = document(journal).nodes
-    running = [node for node, state in nodes.items() if state.status == "running"]
+    running: dict[NodeId, None] = {}
+    for event in journal:
+        if isinstance(event, ev.NodeStarted):
+            running[event.node] = None
+        elif isinstance(event, _LEAVES_RUNNING):
+            running.pop(event.node, None)
+    # A body is under way because of what is in it.
     return tuple(node for node in running if not any(other.startswith(f"{node}/") for other in running))
 
 
