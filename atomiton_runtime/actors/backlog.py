@@ -32,8 +32,20 @@ LIMIT_BYTES = 8 * 1024 * 1024
 _PLAIN_BYTES = 600
 """Of a fact without what it carries; measured with tracemalloc."""
 _OF_NODES = frozenset(
-    (NodeStarted, NodeSucceeded, NodeReused, NodeRetrying, NodeFailed, NodeSkipped, NodeCancelled, NodeLogged)
-) | {BodyOpened, BodyStarted, BodyStopRequested}
+    {
+        BodyOpened,
+        BodyStarted,
+        BodyStopRequested,
+        NodeCancelled,
+        NodeFailed,
+        NodeLogged,
+        NodeRetrying,
+        NodeReused,
+        NodeSkipped,
+        NodeStarted,
+        NodeSucceeded,
+    }
+)
 """The many: they go first, so that who is late still hears how runs end."""
 
 

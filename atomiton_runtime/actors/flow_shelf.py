@@ -143,8 +143,8 @@ class FlowShelf(GuardedActor[ShelfMessage]):
 
     def _flow(self, ref: str) -> Flow:
         is_path = os.sep in ref or "/" in ref or ref.endswith(SUFFIX)
-        # Not `resolve()`: a link to a flow file is a flow of its own, with its own id and folder.
-        path = os.path.abspath(os.path.expanduser(ref)) if is_path else self._path_of(ref)  # noqa: PTH100, PTH111
+        # A link to a flow file is a flow of its own, with its own id and folder: a Path would follow it, or keep `..`.
+        path = os.path.abspath(os.path.expanduser(ref)) if is_path else self._path_of(ref)  # noqa: PTH100, PTH111  # as said
         shelved = self._refreshed(path) if path else None
         if shelved is None:
             raise self._no_such_flow(ref, is_path=is_path)

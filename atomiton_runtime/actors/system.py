@@ -32,7 +32,10 @@ Start: TypeAlias = Callable[[], pykka.ActorRef[Any]]
 
 
 class ActorSystem:
-    """All actors of one runtime. Books outlive the actors that write in them, addresses outlive both."""
+    """All actors of one runtime. Books outlive the actors that write in them, addresses outlive both.
+
+    Its constructor is long, because who is started with what, and in which order, is to be read on one screen.
+    """
 
     def __init__(
         self,

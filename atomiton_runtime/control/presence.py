@@ -8,6 +8,9 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
+if sys.platform != "win32":
+    import fcntl
+
 _FOLDER = "processes"
 
 
@@ -62,8 +65,6 @@ def _is_held(lock: Path) -> bool:
     """Return whether a process holds the lock, as far as that can be found out without writing."""
     if sys.platform == "win32":
         return True
-    import fcntl
-
     try:
         with lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -209,10 +209,8 @@ def _remove_dead(path: Path) -> None:
         # A young one may not be locked yet, or not any more.
         if time.time() - status.st_ctime <= _DEAD_AFTER_S:
             return
-        if stat.S_ISLNK(
-            status.st_mode
-        ):  # It is renamed as soon as it is there: so old, nobody has it in hand.
-            path.unlink()
+        if stat.S_ISLNK(status.st_mode):
+            path.unlink()  # It is renamed as soon as it is there: so old, nobody has it in hand.
         elif stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             try:

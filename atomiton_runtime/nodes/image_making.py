@@ -98,12 +98,7 @@ class Maker:
         size = source.size()
         if parameters.operation in ("resize", "thumbnail"):
             _decode_smaller(parameters, source, size)
-        all_of_them = source.frame_count > 1 and format.sequence == source.format.sequence is not None
-        if source.frame_count > 1 and not all_of_them:
-            what = source.format.sequence
-            self._said.append(
-                f"{printable(str(source.path))} has {source.frame_count} {what}; the first is used"
-            )
+        all_of_them = self._keeps_frames(source, format)
         mixes = parameters.operation in LAYERED or parameters.operation == "watermark" or parameters.grayscale
         background = _background(parameters.background, format)
         of_frames = source.format.sequence == "frames"
@@ -138,6 +133,17 @@ class Maker:
             dpi=source.dpi,
             quality=parameters.quality,
         )
+
+    def _keeps_frames(self, source: OpenImage, format: Format) -> bool:
+        """Return whether all frames, or pages, are kept; say it where only the first one is."""
+        several = source.frame_count > 1
+        kept = several and format.sequence == source.format.sequence is not None
+        if several and not kept:
+            what = source.format.sequence
+            self._said.append(
+                f"{printable(str(source.path))} has {source.frame_count} {what}; the first is used"
+            )
+        return kept
 
     def _pixels(self, frame: Frame, source: OpenImage, *, keep_profile: bool) -> Pixels:
         def say(text: str) -> None:

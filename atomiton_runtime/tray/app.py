@@ -51,25 +51,10 @@ def run_tray(
             folder does not answer (CLI-020), or it runs the flows of another folder (CLI-025).
     """
     tell = say or _say
-    places = runtime.places
-    ownership = Ownership(places.data)
-    deadline = time.monotonic() + PATIENCE_S
+    ownership = Ownership(runtime.places.data)
     try:
-        while (other := ownership.take()) is not None:
-            if run is None:
-                refuse_other_flows(places.data, other, places.flows)
-            try:
-                refusal = _hand_over(places, other, run) if run else ()
-            except Unreached:
-                # It ends just now, or dies: then this one takes its place.
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_LOOK_AGAIN_S)
-                continue
-            where = f"{other.words}, process {other.pid}"
-            tell(f"{APP_NAME} already runs for {places.data}: {where} (TRAY-010)")
-            for error in refusal:
-                tell(wording.error_text(error))
+        refusal = _left_to_owner(runtime.places, ownership, run, tell)
+        if refusal is not None:
             return 2 if refusal else 0
         tray = Tray(runtime, autostart_command, clock or SystemClock(), tell, surface)
         with _ended_by_signals(tray.stop):
@@ -77,6 +62,30 @@ def run_tray(
     finally:
         ownership.release()
     return 0
+
+
+def _left_to_owner(
+    places: Places, ownership: Ownership, flow: str | None, tell: Callable[[str], object]
+) -> Sequence[ErrorInfo] | None:
+    """Leave all to the data folder's owner; return why it refuses `flow`. None: this process is the owner."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (other := ownership.take()) is not None:
+        if flow is None:
+            refuse_other_flows(places.data, other, places.flows)
+        try:
+            refusal = _hand_over(places, other, flow) if flow else ()
+        except Unreached:
+            # It ends just now, or dies: then this one takes its place.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
+            continue
+        where = f"{other.words}, process {other.pid}"
+        tell(f"{APP_NAME} already runs for {places.data}: {where} (TRAY-010)")
+        for error in refusal:
+            tell(wording.error_text(error))
+        return refusal
+    return None
 
 
 def _hand_over(places: Places, owner: Owner, flow: str) -> Sequence[ErrorInfo]:

@@ -172,9 +172,8 @@ class _Desk:
         # Here, since only http-request without an address as its host needs it.
         from atomiton_runtime.nodes.environment import without_secrets
 
-        folder = Path(
-            Path(sys.executable).anchor
-        )  # It must keep nobody from removing or unmounting another one.
+        # It must keep nobody from removing or unmounting another one.
+        folder = Path(Path(sys.executable).anchor)
         tree = start_tree(self._program, folder=folder, environment=without_secrets(), with_input=True)
         os.set_blocking(cast("IO[bytes]", tree.input).fileno(), False)
         return tree
