@@ -228,6 +228,8 @@ def _unmistakable_name(state: TrayState, flow: ListedFlow) -> str:
 
 def _said(state: TrayState, flow: ListedFlow, now: datetime) -> tuple[str, Mood]:
     runs = [run for run in state.active.values() if run.flow == flow.id]
+    if runs and all(run.cancelling for run in runs):
+        return "cancelling …", "running"
     started = [run.since for run in runs if run.started]
     if started:
         return f"running since {wording.clock_time(min(started), now)}", "running"

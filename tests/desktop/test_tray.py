@@ -69,6 +69,7 @@ def test_cancel_entry(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -
     host.wait_for("Cancelling Backup …")
     runtime.left_nodes[run_id] = ("dump", "upload")
     host.wait_for("Cancelling Backup  ·  waits for dump, upload")
+    assert host.line("Backup").label == "Backup  ·  cancelling …"
     runtime.left_nodes[run_id] = ("upload",)
     host.wait_for("Cancelling Backup  ·  waits for upload")
     runtime.cancelled(run_id)
