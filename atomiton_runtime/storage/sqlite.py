@@ -330,6 +330,7 @@ class SqliteEngine(StorageEngine):
         try:
             return self._opened().execute(statement, values).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as exc:
+            self._is_refused = is_read_only(exc)  # where a log has to be recovered, a read is refused as well
             raise self._note(explained(exc, "STORE-011", "read", self._path)) from exc
 
     def _summary_of(self, body: bytes) -> RunSummary:
