@@ -1,7 +1,7 @@
 """Is one run while it is going on: its state, and what the state machine does not need to know of it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -10,14 +10,16 @@ import msgspec
 from atomiton_runtime.actors.messages import ExecuteNode, Iteration, StartRun
 from atomiton_runtime.actors.speech import CUT, MAX_RUN_CHARS
 from atomiton_runtime.flow.linking import called_flows
-from atomiton_runtime.flow.model import Flow, PortRef
-from atomiton_runtime.ids import ROOT, ScopeId
+from atomiton_runtime.flow.model import Flow, Node, PortRef
+from atomiton_runtime.ids import ROOT, NodeId, ScopeId
 from atomiton_runtime.nodes.base import CancelToken
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.decide import ERROR_PORT, has_value
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
 from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import Answer, AttemptTimeout, Given, Now, Opened, RetryDue, RunTimeout
+from atomiton_runtime.run.kept import Kept
+from atomiton_runtime.run.reuse import Digest
 from atomiton_runtime.run.scope import BodyState, Ended, EndedChain, Owner, Scope
 from atomiton_runtime.run.state import Place, RunState, new_run
 from atomiton_runtime.values import Value, decode, encode
@@ -69,10 +71,10 @@ class ActiveRun:
         """Return this moment, as this run sees it."""
         return Now(wall, 0.0 if self.began is None else round(time.monotonic() - self.began, 6))
 
-    def type_of(self, given: Answer) -> str | None:
-        """Return the node type that an answer is about; None when what it was executed in is over."""
+    def may_have_written(self, given: Answer) -> bool:
+        """Return whether an attempt that has answered may have changed the outside."""
         scope = self.state.scopes.get(given.scope)
-        return None if scope is None else scope.graph.nodes[given.node].type
+        return scope is not None and scope.graph.nodes[given.node].may_write
 
     def take_over(self, given: Given, state: RunState) -> None:
         """Take over the state after a decision about `given`, and keep what the nodes of new executions will need."""
@@ -116,6 +118,8 @@ class ActiveRun:
         """Return the order for a step of an attempt, with a token of its own."""
         request, scope, frame = self.request, self.state.scopes[effect.scope], self._frames[effect.scope]
         token = self.tokens[effect.scope, effect.node] = CancelToken()
+        written = scope.graph.nodes[effect.node]
+        refs = written.refs
         order = ExecuteNode(
             run_id=request.run_id,
             flow=frame.flow,
@@ -128,10 +132,13 @@ class ActiveRun:
             variables=frame.variables,
             trigger=request.trigger,
             started_at=self.started_at,
-            inputs=tuple([_port_value(scope, ref) for ref in scope.graph.nodes[effect.node].refs]),
+            inputs=tuple([_port_value(scope, ref) for ref in refs]),
+            hashes=tuple([_port_hash(scope, ref) for ref in refs]),
             default=frame.input,
             iteration=frame.iteration,
             cancel=token,
+            flow_path=request.flow.path,
+            may_reuse=effect.step == "begin" and self._may_reuse(scope, written),
         )
         body = scope.nodes[effect.node].body
         if body is None:
@@ -140,6 +147,20 @@ class ActiveRun:
             return msgspec.structs.replace(order, executions=_in_order(body.ended))
         item = self._item(Owner(effect.scope, effect.node), body, body.started)
         return msgspec.structs.replace(order, last=Iteration(item, body.started))
+
+    def _may_reuse(self, scope: Scope, node: Node) -> bool:
+        reuse = self.request.reuse
+        if node.reuse == "never" or reuse.mode == "none" or (reuse.mode == "declared" and node.reuse != "always"):
+            return False
+        return not reuse.forced or self._top(scope, node) not in reuse.forced
+
+    def _top(self, scope: Scope, node: Node) -> NodeId:
+        """Return the node of the flow itself that a node is, or is executed for."""
+        return NodeId(scope.id_of(node).partition("/")[0])
+
+    def keep(self, kept: Mapping[NodeId, Kept]) -> None:
+        """Take in, before the run begins, what is not to be executed."""
+        self.state = msgspec.structs.replace(self.state, kept={**kept, **self.state.kept})
 
     def stop(self, effect: Stop) -> None:
         """Tell an attempt that runs to stop; returns at once."""
@@ -217,3 +238,8 @@ def _port_value(scope: Scope, ref: PortRef) -> msgspec.Raw | None:
             )
         )
     return _NULL if node.outputs is None else node.outputs.get(ref.port, _NULL)
+
+
+def _port_hash(scope: Scope, ref: PortRef) -> Digest | None:
+    """Return the hash of the value of a port, where it is known already."""
+    return scope.nodes[scope.graph.index_of[ref.node]].hashes.get(ref.port) if has_value(scope, ref) else None

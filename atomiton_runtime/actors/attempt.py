@@ -10,7 +10,9 @@ from typing import cast
 import msgspec
 
 from atomiton_runtime.actors.hiding import HidingValues
+from atomiton_runtime.actors.lasting import Lasting
 from atomiton_runtime.actors.messages import ExecuteNode, Iteration
+from atomiton_runtime.actors.reusing import Reusing
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, StorageError, Where
 from atomiton_runtime.flow.expressions import Scope, Templated, render
 from atomiton_runtime.flow.model import ListInput, Node, SingleInput, TableInput
@@ -18,7 +20,7 @@ from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeErr
 from atomiton_runtime.nodes.environment import NodeEnvironment
 from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
 from atomiton_runtime.run.draft import timeout_error
-from atomiton_runtime.run.given import Answer, Cancelled, Failed, Outcome, Skipped, Succeeded
+from atomiton_runtime.run.given import Answer, Cancelled, Failed, Outcome, Reused, Skipped, Succeeded
 from atomiton_runtime.secrecy.mask import MaskedLines
 from atomiton_runtime.secrecy.vault import NO_SECRETS, Vault
 from atomiton_runtime.storage.large_values import LargeValues
@@ -31,38 +33,39 @@ def _nowhere(text: str) -> None:
     del text
 
 
-def attempt(
-    order: ExecuteNode,
-    catalogue: NodeCatalogue,
-    large_values: LargeValues,
-    log: Callable[[str], None] = _nowhere,
-    vault: Vault = NO_SECRETS,
-) -> Answer:
+class Tools(msgspec.Struct, frozen=True):
+    """What all attempts share."""
+
+    catalogue: NodeCatalogue
+    large_values: LargeValues
+    """Keeps outputs that are too large for a journal."""
+    reusing: Reusing
+    """Finds results that still hold."""
+    vault: Vault = NO_SECRETS
+    """The secrets; none of those that were ever handed out is in an answer, or told to a log."""
+
+
+def attempt(order: ExecuteNode, tools: Tools, log: Callable[[str], None] = _nowhere) -> Answer:
     """Return what became of the step of an attempt that `order` asks for.
 
     Args:
         order: the node, its step and what it has for that.
-        catalogue: the node types.
-        large_values: keeps outputs that are too large for a journal.
+        tools: what all attempts share.
         log: told what the node says.
-        vault: the secrets; none of those that were ever handed out is in the answer, or told to `log`.
     """
-    lines = MaskedLines(lambda: vault.mask, log)
-    answer = _attempt(order, catalogue, HidingValues(large_values, vault, lines.say), lines.say, vault)
+    lines = MaskedLines(lambda: tools.vault.mask, log)
+    large_values = HidingValues(tools.large_values, tools.vault, lines.say)
+    answer = _attempt(order, tools, large_values, lines.say)
     lines.end()
     return answer
 
 
 def _attempt(
-    order: ExecuteNode,
-    catalogue: NodeCatalogue,
-    large_values: HidingValues,
-    log: Callable[[str], None],
-    vault: Vault,
+    order: ExecuteNode, tools: Tools, large_values: HidingValues, log: Callable[[str], None]
 ) -> Answer:
     began = time.perf_counter()
     try:
-        outcome = _execute(order, catalogue, large_values, log, vault)
+        outcome = _execute(order, tools, large_values, log)
     except NodeCancelledError:
         outcome = _stopped(order)
     except NodeError as error:
@@ -77,19 +80,15 @@ def _attempt(
 
 
 def _execute(
-    order: ExecuteNode,
-    catalogue: NodeCatalogue,
-    large_values: HidingValues,
-    log: Callable[[str], None],
-    vault: Vault,
+    order: ExecuteNode, tools: Tools, large_values: HidingValues, log: Callable[[str], None]
 ) -> Outcome:
     order.cancel.raise_if_cancelled()
     node = order.written
     value = _input(node, order, large_values)
-    scope = _scope(order, value, large_values, vault)
+    scope = _scope(order, value, large_values, tools.vault)
     if order.step == "begin" and node.when is not None and not node.when.evaluate(scope):
         return Skipped(f"`when` is false: {node.when.text}")
-    catalogued = catalogue.find(node.type)
+    catalogued = tools.catalogue.find(node.type)
     if catalogued is None:
         raise _missing(node)
     rendered = cast("dict[str, object]", render(cast(Templated, node.parameters), scope))
@@ -105,9 +104,13 @@ def _execute(
         code_lines=node.code_lines,
         calls=order.flow.subflows.get(node.calls or ""),
     )
-    outcome = _step(order, catalogued, catalogued.prepare(rendered), context, large_values)
+    parameters = catalogued.prepare(rendered)
+    lasting = Lasting(order, catalogued, rendered, parameters, context, tools.reusing, large_values.mask)
+    if order.may_reuse and (kept := lasting.earlier()) is not None:
+        return Reused(kept)
+    outcome = _step(order, catalogued, parameters, context, large_values)
     order.cancel.raise_if_cancelled()
-    return outcome
+    return lasting.recorded(outcome) if isinstance(outcome, Succeeded) else outcome
 
 
 def _step(

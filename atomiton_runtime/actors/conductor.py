@@ -1,5 +1,6 @@
 """Owns the state of every run: each message becomes a decision, its events and its effects."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import assert_never, cast
@@ -14,12 +15,16 @@ from atomiton_runtime.actors.messages import (
     EndAllRuns,
     EndRun,
     ExecuteNode,
+    FindReusable,
     FlowSaved,
     GetActiveRuns,
     NodeAnswered,
+    NodeMessage,
     NodeSpoke,
     Order,
     Raise,
+    ReusableFound,
+    Reuse,
     StartRun,
     StoreFailed,
     TimeIsUp,
@@ -37,6 +42,8 @@ from atomiton_runtime.run.effects import Execute, SetTimer, Stop
 from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.run.given import Abort, Answer, Begin, Cancel, Failed, Given, Spoken
 from atomiton_runtime.run.notices import NoticeRaised
+
+log = logging.getLogger(__name__)
 
 GATHER_S = 0.002
 """How long an event may wait for others before it goes to the keeper. Waking another thread for each event costs
@@ -67,8 +74,8 @@ class Conductor(GuardedActor[ConductorMessage]):
     """Lets every run proceed. Never asks, sleeps or opens a file.
 
     Owns: the state of all runs, their timers and queues, and which node execution is idle. Receives: `StartRun`,
-    `EndRun`, `EndAllRuns`, `NodeAnswered`, `NodeSpoke`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`, `TimeIsUp`.
-    Sends: `Append` to the keeper, `ExecuteNode` to node executions. Rank: CONDUCTOR. When it dies its successor has
+    `EndRun`, `EndAllRuns`, `NodeAnswered`, `ReusableFound`, `NodeSpoke`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`, `TimeIsUp`.
+    Sends: `Append` to the keeper, `ExecuteNode` and `FindReusable` to node executions. Rank: CONDUCTOR. When it dies its successor has
     the same book and mailbox; a handler that raises ends the run it was about, and no other.
     """
 
@@ -80,14 +87,12 @@ class Conductor(GuardedActor[ConductorMessage]):
         keeper: Address,
         book: ConductorBook,
         clock: Clock,
-        may_write: Callable[[str], bool],
         process: str,
     ) -> None:
         super().__init__(address, supervisor)
         self._keeper = keeper
         self._book = book
         self._clock = clock
-        self._may_write = may_write
         self._process = process
 
     def receive(self, message: ConductorMessage) -> object:
@@ -96,6 +101,9 @@ class Conductor(GuardedActor[ConductorMessage]):
             case NodeAnswered(run_id=run_id, worker=worker, answer=answer):
                 self._take_back(worker)
                 self._proceed(run_id, answer)
+            case ReusableFound(worker=worker):
+                self._take_back(worker)
+                self._begin_with(message)
             case NodeSpoke():
                 self._note(message)
             case StartRun():
@@ -163,7 +171,8 @@ class Conductor(GuardedActor[ConductorMessage]):
             if not known:
                 self._supervisor(Raise(notice=NoticeRaised(level="warning", error=_paused(flow))))
             return
-        self._accept(msgspec.structs.replace(request, variables=variables))
+        reuse = Reuse(mode="auto" if flow.settings.on_save == "changed" else "declared")
+        self._accept(msgspec.structs.replace(request, variables=variables, reuse=reuse))
 
     def _accept(self, request: StartRun) -> None:
         """Journal the run, and let it begin, wait or be explained away."""
@@ -198,8 +207,32 @@ class Conductor(GuardedActor[ConductorMessage]):
         self._send_events()
 
     def _begin(self, run_id: RunId) -> None:
-        self._book.runs[run_id].began = time.monotonic()
-        self._proceed(run_id, Begin())
+        run = self._book.runs[run_id]
+        run.began = time.monotonic()
+        if run.request.reuse.mode != "auto":
+            self._proceed(run_id, Begin())
+            return
+        wanted = FindReusable(
+            run_id=run_id,
+            flow=run.request.flow,
+            variables=run.request.variables,
+            forced=run.request.reuse.forced,
+        )
+        try:
+            place = self._book.workers.place(wanted)
+        except Exception as error:  # noqa: BLE001  # no thread, no memory: everything is looked at when its turn comes
+            log.warning("nobody can look for earlier results: %s", error)
+            self._proceed(run_id, Begin())
+            return
+        if place is not None:
+            place(wanted)
+
+    def _begin_with(self, found: ReusableFound) -> None:
+        run = self._book.runs.get(found.run_id)
+        if run is not None and run.state.status == "queued":
+            run.keep(found.kept)
+            run.began = time.monotonic()
+            self._proceed(found.run_id, Begin())
 
     # -- proceeding ----------------------------------------------------------------------------------------
 
@@ -208,10 +241,10 @@ class Conductor(GuardedActor[ConductorMessage]):
         run = self._book.runs.get(run_id)
         if run is None:
             return
-        writer = run.type_of(given) if isinstance(given, Answer) else None
+        wrote = isinstance(given, Answer) and run.may_have_written(given)
         decision = decide(run.state, given, run.now(self._clock.now()))
         run.take_over(given, decision.state)
-        waiting: list[tuple[Order, ExecuteNode]] = []
+        waiting: list[tuple[Order, NodeMessage]] = []
         for effect in decision.effects:
             match effect:
                 case Execute():
@@ -224,8 +257,7 @@ class Conductor(GuardedActor[ConductorMessage]):
                 case SetTimer():
                     self._wake_by(run.set_timer(effect))
         if decision.events:
-            at_once = writer is not None and self._may_write(writer)
-            self._journal(decision.events, tuple(waiting), at_once=at_once)
+            self._journal(decision.events, tuple(waiting), at_once=wrote)
             if is_final(decision.events[-1]):
                 self._leave(run)
 
@@ -239,7 +271,7 @@ class Conductor(GuardedActor[ConductorMessage]):
     def _journal(
         self,
         events: Sequence[RunEvent],
-        waiting: tuple[tuple[Order, ExecuteNode], ...],
+        waiting: tuple[tuple[Order, NodeMessage], ...],
         *,
         at_once: bool,
     ) -> None:
@@ -251,12 +283,12 @@ class Conductor(GuardedActor[ConductorMessage]):
         else:
             self._wake_by(time.monotonic() + GATHER_S)
 
-    def _send_events(self, waiting: tuple[tuple[Order, ExecuteNode], ...] = ()) -> None:
+    def _send_events(self, waiting: tuple[tuple[Order, NodeMessage], ...] = ()) -> None:
         events = tuple(self._book.unsent)
         self._book.unsent.clear()
         self._keeper.tell(Append(events=events, then=waiting))
 
-    def _send(self, order: ExecuteNode, waiting: list[tuple[Order, ExecuteNode]]) -> None:
+    def _send(self, order: ExecuteNode, waiting: list[tuple[Order, NodeMessage]]) -> None:
         """Give the order to a node execution; that of a node that writes goes by way of the keeper.
 
         What changes the outside begins only when its start is kept: after a crash it is known to be in doubt.
@@ -264,7 +296,7 @@ class Conductor(GuardedActor[ConductorMessage]):
         place = self._book.workers.place(order)
         if place is None:
             return
-        if self._may_write(order.written.type):
+        if order.written.may_write:
             waiting.append((place, order))
         else:
             place(order)

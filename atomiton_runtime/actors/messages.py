@@ -1,7 +1,7 @@
 """Lists every message between actors, grouped by the actor that receives it. All are immutable values."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -15,8 +15,13 @@ from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, Trigg
 from atomiton_runtime.run.given import Answer
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.run.reuse import Digest
 from atomiton_runtime.run.scope import Ended
 from atomiton_runtime.values import Value
+
+ReuseMode = Literal["none", "declared", "auto"]
+"""`none`: everything is executed. `declared`: but for nodes with `reuse = "always"`. `auto`: whatever still holds is
+not executed, but for nodes with `reuse = "never"`."""
 
 # --- every actor ------------------------------------------------------------------------------------------
 
@@ -32,6 +37,14 @@ class TimeIsUp(msgspec.Struct, frozen=True):
 # --- Conductor --------------------------------------------------------------------------------------------
 
 
+class Reuse(msgspec.Struct, frozen=True, kw_only=True):
+    """Which earlier results stand in for executions."""
+
+    mode: ReuseMode = "declared"
+    forced: frozenset[NodeId] = frozenset()
+    """Nodes of the flow itself that are to be executed in any case, with all that is within them."""
+
+
 class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     """From a client or the conductor itself: accept a run. `variables` are checked and complete."""
 
@@ -43,6 +56,7 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     """The run that this one continues."""
     kept: Mapping[NodeId, Kept] = {}
     """Node -> what became of it there: it is not executed again."""
+    reuse: Reuse = Reuse()
 
 
 class EndRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +83,14 @@ class NodeAnswered(msgspec.Struct, frozen=True, kw_only=True):
     worker: int | None
     """The number of the node execution, which is idle again; None: no node execution had the attempt."""
     answer: Answer
+
+
+class ReusableFound(msgspec.Struct, frozen=True, kw_only=True):
+    """From a node execution: the answer to `FindReusable`."""
+
+    run_id: RunId
+    worker: int
+    kept: Mapping[NodeId, Kept]
 
 
 class NodeSpoke(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +125,7 @@ ConductorMessage: TypeAlias = (
     | EndRun
     | EndAllRuns
     | NodeAnswered
+    | ReusableFound
     | NodeSpoke
     | FlowSaved
     | StoreFailed
@@ -144,6 +167,8 @@ class ExecuteNode(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 8601, of the run."""
     inputs: tuple[msgspec.Raw | None, ...]
     """In the order of `Node.refs`: the encoded value of each port; None where there is none."""
+    hashes: tuple[Digest | None, ...] = ()
+    """The hash of each; None: it is not known, or there is no value."""
     default: msgspec.Raw | None = None
     """The input of a node that has no `input` key; None: it has none."""
     iteration: Iteration | None = None
@@ -152,6 +177,10 @@ class ExecuteNode(msgspec.Struct, frozen=True, kw_only=True):
     last: Iteration | None = None
     """For `again`: the last execution's result, and the index of the one that is asked about."""
     cancel: CancelToken
+    flow_path: str = ""
+    """Of the file of the flow that runs: where earlier results are found."""
+    may_reuse: bool = False
+    """Whether an earlier result with the same key may stand in for the execution."""
 
     @property
     def written(self) -> Node:
@@ -164,10 +193,21 @@ class ExecuteNode(msgspec.Struct, frozen=True, kw_only=True):
         return NodeId(self.prefix + self.written.id)
 
 
+class FindReusable(msgspec.Struct, frozen=True, kw_only=True):
+    """From the conductor, before a run begins: find the nodes that need not be executed."""
+
+    run_id: RunId
+    flow: Flow
+    variables: dict[str, Value]
+    forced: frozenset[NodeId]
+
+
+NodeMessage: TypeAlias = ExecuteNode | FindReusable
+
 # --- StorageKeeper ----------------------------------------------------------------------------------------
 
 
-Order: TypeAlias = Callable[[ExecuteNode], None]
+Order: TypeAlias = Callable[[NodeMessage], None]
 """Where an order goes: the `tell` of a node execution's address."""
 
 
@@ -175,7 +215,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     """From the conductor: keep these events, then publish them, then send the orders that waited for that."""
 
     events: tuple[RunEvent, ...]
-    then: tuple[tuple[Order, ExecuteNode], ...] = ()
+    then: tuple[tuple[Order, NodeMessage], ...] = ()
 
 
 class Flush(msgspec.Struct, frozen=True):

@@ -1,23 +1,27 @@
 """Executes one attempt at a time, in a thread of its own, and reports exactly once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import assert_never
 
-from atomiton_runtime.actors.attempt import attempt
+from atomiton_runtime.actors.attempt import Tools, attempt
 from atomiton_runtime.actors.base import Address, GuardedActor
-from atomiton_runtime.actors.messages import ExecuteNode, NodeAnswered, NodeSpoke
+from atomiton_runtime.actors.messages import ExecuteNode, FindReusable, NodeAnswered, NodeMessage, NodeSpoke, ReusableFound
+from atomiton_runtime.actors.reusing import Reusing
 from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.ids import NodeId
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.run.given import Answer, Failed
+from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.secrecy.vault import Vault
 from atomiton_runtime.storage.large_values import LargeValues
 
 
-class NodeExecution(GuardedActor[ExecuteNode]):
+class NodeExecution(GuardedActor[NodeMessage]):
     """Executes attempts, of any node of any run: starting an actor costs more than a whole node, so it is reused.
 
-    Owns: nothing between two messages. Receives: `ExecuteNode`. Sends: `NodeAnswered` and `NodeSpoke` to the
-    conductor. Rank: NODE. When it dies its successor answers what is in the mailbox.
+    Owns: nothing between two messages. Receives: `ExecuteNode`, `FindReusable`. Sends: `NodeAnswered`,
+    `NodeSpoke` and `ReusableFound` to the conductor. Rank: NODE. When it dies its successor answers what is in the mailbox.
     """
 
     def __init__(
@@ -30,6 +34,7 @@ class NodeExecution(GuardedActor[ExecuteNode]):
         large_values: LargeValues,
         conductor: Address,
         vault: Vault,
+        reusing: Reusing,
     ) -> None:
         super().__init__(address, supervisor)
         self._number = number
@@ -37,17 +42,37 @@ class NodeExecution(GuardedActor[ExecuteNode]):
         self._large_values = large_values
         self._conductor = conductor
         self._vault = vault
+        self._reusing = reusing
 
-    def receive(self, message: ExecuteNode) -> None:
-        """Execute and report."""
-        speech = Speech(lambda speech: self._conductor.tell(_spoke(message, speech)))
-        self._report(message, attempt(message, self._catalogue, self._large_values, speech.say, self._vault))
+    def receive(self, message: NodeMessage) -> None:
+        """Execute, or look, and report."""
+        match message:
+            case ExecuteNode():
+                speech = Speech(lambda speech: self._conductor.tell(_spoke(message, speech)))
+                tools = Tools(self._catalogue, self._large_values, self._reusing, self._vault)
+                self._report(message, attempt(message, tools, speech.say))
+            case FindReusable():
+                found = self._reusing.reusable(
+                    message.flow,
+                    message.variables,
+                    self._catalogue,
+                    forced=message.forced,
+                    before=message.run_id,
+                )
+                self._found(message, found)
+            case _:
+                assert_never(message)
 
     def on_fault(self, message: object, error: BaseException) -> None:
         """Report the attempt that could not even fail in the usual way (memory ran out, say)."""
         if isinstance(message, ExecuteNode):
             failed = Failed(ErrorInfo("RUN-012", f"the attempt failed inside the runtime: {error!r}"))
             self._report(message, Answer(message.node, message.attempt, failed, 0.0, message.scope))
+        elif isinstance(message, FindReusable):
+            self._found(message, {})  # each node then looks for itself
+
+    def _found(self, asked: FindReusable, kept: Mapping[NodeId, Kept]) -> None:
+        self._conductor.tell(ReusableFound(run_id=asked.run_id, worker=self._number, kept=kept))
 
     def _report(self, order: ExecuteNode, answer: Answer) -> None:
         self._conductor.tell(NodeAnswered(run_id=order.run_id, worker=self._number, answer=answer))

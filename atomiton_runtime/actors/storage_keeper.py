@@ -11,6 +11,7 @@ from atomiton_runtime.actors.messages import (
     FindRuns,
     Flush,
     KeeperMessage,
+    NodeMessage,
     Order,
     Publish,
     ReadJournal,
@@ -34,7 +35,7 @@ class KeeperBook:
 
     def __init__(self) -> None:
         self.pending: list[RunEvent] = []
-        self.orders: list[tuple[Order, ExecuteNode]] = []
+        self.orders: list[tuple[Order, NodeMessage]] = []
         self.taken: Append | None = None
         """The last message whose events are among the pending ones: it is not taken twice after a fault."""
         self.flushing = False
@@ -150,7 +151,7 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         return now
 
     def _give_up(
-        self, events: list[RunEvent], orders: Iterable[tuple[Order, ExecuteNode]], error: ErrorInfo
+        self, events: list[RunEvent], orders: Iterable[tuple[Order, NodeMessage]], error: ErrorInfo
     ) -> None:
         """Make the runs of a group that could not be kept end, and say why; nothing else is lost."""
         log.error("events could not be kept: %s", error.message)
@@ -163,7 +164,8 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         untold = [_unkept(event, error) for event in events if event.run_id in ended]
         self._bus.tell(Publish(facts=(NoticeRaised(level="error", error=error), *untold)))
         for order, message in orders:
-            message.cancel.cancel()
+            if isinstance(message, ExecuteNode):
+                message.cancel.cancel()
             order(message)
         open_runs = tuple(dict.fromkeys(event.run_id for event in events if event.run_id not in ended))
         if open_runs:

@@ -16,11 +16,12 @@ from atomiton_runtime.actors.flow_shelf import FlowShelf, ShelfBook
 from atomiton_runtime.actors.flow_watcher import FlowWatcher, WatcherBook
 from atomiton_runtime.actors.messages import Ping
 from atomiton_runtime.actors.node_execution import NodeExecution
+from atomiton_runtime.actors.reusing import Reusing
 from atomiton_runtime.actors.storage_keeper import KeeperBook, StorageKeeper
 from atomiton_runtime.actors.supervisor import Supervisor
 from atomiton_runtime.actors.workers import Workers
 from atomiton_runtime.clock import SystemClock
-from atomiton_runtime.nodes.base import NodeType
+from atomiton_runtime.nodes.fingerprints import Fingerprints
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.secrecy.vault import Vault
 from atomiton_runtime.storage.engine import StorageEngine
@@ -50,6 +51,7 @@ class ActorSystem:
         self._engine = engine
         self._catalogue = catalogue
         self._vault = vault
+        self._reusing = Reusing(engine.results, engine.large_values, Fingerprints())
         self._lock = threading.Lock()
         """Actors are started by the runtime's thread, the conductor (workers) and the supervisor (anew)."""
         self._factories: dict[str, tuple[Address, Start]] = {}
@@ -92,7 +94,6 @@ class ActorSystem:
                 keeper=keeper,
                 book=conductor_book,
                 clock=SystemClock(),
-                may_write=self._may_write,
                 process=process,
             ),
         )
@@ -151,11 +152,6 @@ class ActorSystem:
         closing.join(_left_s(deadline))
         return [*busy, *(["the end of a node type"] if closing.is_alive() else ())]
 
-    def _may_write(self, node_type: str) -> bool:
-        """Return whether an execution may change the outside: whether the type says anything of its effect."""
-        found = self._catalogue.find(node_type)
-        return found is not None and type(found.node_type).effect is not NodeType.effect
-
     def _add(self, address: Address, start: Start) -> None:
         self._factories[address.name] = address, start
 
@@ -180,6 +176,7 @@ class ActorSystem:
                 number=number,
                 catalogue=self._catalogue,
                 large_values=self._engine.large_values,
+                reusing=self._reusing,
                 conductor=self.conductor,
                 vault=self._vault,
             ),

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 from atomiton_runtime.actors.base import Address
-from atomiton_runtime.actors.messages import ExecuteNode, Order
+from atomiton_runtime.actors.messages import NodeMessage, Order
 
 MAX_WORKERS = 32
 """Attempts at once, over all runs."""
@@ -20,9 +20,9 @@ class Workers:
         self._addresses: list[Address] = []
         self._idle: list[int] = []
         """Used from the end: the one that was busy last is the warmest."""
-        self._waiting: deque[ExecuteNode] = deque()
+        self._waiting: deque[NodeMessage] = deque()
 
-    def place(self, order: ExecuteNode) -> Order | None:
+    def place(self, order: NodeMessage) -> Order | None:
         """Return where the order is to go, or None: it waits until `is_idle` gives it back."""
         if self._idle:
             return self._addresses[self._idle.pop()].tell
@@ -33,7 +33,7 @@ class Workers:
         self._waiting.append(order)
         return None
 
-    def is_idle(self, number: int) -> tuple[Order, ExecuteNode] | None:
+    def is_idle(self, number: int) -> tuple[Order, NodeMessage] | None:
         """Take a worker back; return the order that waited longest, and where it goes. Twice is as good as once."""
         if number in self._idle:
             return None

@@ -1,6 +1,6 @@
 """Computes who waits for whom, in time linear in nodes and edges, without recursion."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -42,6 +42,18 @@ def build_graph(nodes: Sequence[Node]) -> Graph:
         sinks=tuple(index for index in range(len(nodes)) if index not in used),
         handled=frozenset(handled),
     )
+
+
+def parents_first(graph: Graph | Body) -> Iterator[int]:
+    """Yield the indexes of the nodes, each behind those that it waits for; none of those on or behind a cycle."""
+    waiting = [len(parents) for parents in graph.parents]
+    ready = [index for index, count in enumerate(waiting) if not count]
+    for index in ready:  # grows while it is walked
+        yield index
+        for dependent in graph.dependents[index]:
+            waiting[dependent] -= 1
+            if not waiting[dependent]:
+                ready.append(dependent)
 
 
 def body_of(nodes: tuple[Node, ...]) -> Body:
@@ -121,11 +133,4 @@ def _finishing_order(left: set[int], graph: Graph) -> list[int]:
 
 def _tangled(graph: Graph) -> set[int]:
     """Return the nodes that are on, or behind, a cycle: what is left when all that can run has run."""
-    waiting = [len(parents) for parents in graph.parents]
-    ready = [index for index, count in enumerate(waiting) if count == 0]
-    while ready:
-        for dependent in graph.dependents[ready.pop()]:
-            waiting[dependent] -= 1
-            if waiting[dependent] == 0:
-                ready.append(dependent)
-    return {index for index, count in enumerate(waiting) if count}
+    return set(range(len(graph.parents))) - set(parents_first(graph))

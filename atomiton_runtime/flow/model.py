@@ -116,6 +116,12 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """The child nodes; None: it has none of its own."""
     calls: str | None = None
     """The flow whose nodes are its body, as written: an id or a path."""
+    definition: str = ""
+    """Hash (32 hex digits) of what is written of it and decides its result."""
+    names: frozenset[str] = frozenset()
+    """The names that its templates and expressions use, its children's included: `vars.limit`, `now`."""
+    may_write: bool = False
+    """Whether its type may change the outside."""
     line: int = 1
     """The line of the node's table header, counted from 1 (found by a cheap text scan)."""
     code_lines: dict[str, Sequence[int]] = {}

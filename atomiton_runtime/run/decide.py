@@ -41,6 +41,7 @@ from atomiton_runtime.run.given import (
     Now,
     Opened,
     RetryDue,
+    Reused,
     RunTimeout,
     Skipped,
     Spoken,
@@ -125,8 +126,11 @@ def _answer(draft: Draft, given: Answer) -> None:
         return  # an answer that came twice: of the node itself nothing is executed
     lasted_s = given.duration_s if before.body is None else duration_s(draft, before.body)
     match given.outcome:
-        case Succeeded(outputs):
-            draft.succeed(given, outputs, lasted_s)
+        case Succeeded():
+            draft.succeed(given, given.outcome, lasted_s)
+            note_success(draft, scope)
+        case Reused(kept):
+            draft.reuse(given.scope, node, kept)
             note_success(draft, scope)
         case Failed():
             draft.fail(given.scope, node, given.attempt, given.outcome, lasted_s)

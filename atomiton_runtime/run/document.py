@@ -68,6 +68,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     process: str = ""
     resumes: RunId | None = None
     """The run that this one continues."""
+    flow_path: str = ""
+    """Of the flow's file; empty: the run is of an older version."""
 
 
 def summarize(summary: RunSummary | None, event: RunEvent) -> RunSummary | None:
@@ -82,6 +84,7 @@ def summarize(summary: RunSummary | None, event: RunEvent) -> RunSummary | None:
                 started_at=event.at,
                 process=event.process,
                 resumes=event.resumes,
+                flow_path=event.flow_path,
             )
         case ev.RunStarted() if summary is not None:
             return msgspec.structs.replace(summary, status="running", started_at=event.at)

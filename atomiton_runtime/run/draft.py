@@ -13,7 +13,7 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.effects import Effect, Execute, SetTimer
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.fold import apply
-from atomiton_runtime.run.given import Answer, AttemptTimeout, Failed, Now, RetryDue
+from atomiton_runtime.run.given import Answer, AttemptTimeout, Failed, Now, RetryDue, Succeeded
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.scope import Owner, Scope
 from atomiton_runtime.run.state import RunState
@@ -66,13 +66,14 @@ class Draft:
                 at=self.now.wall,
                 node=self.state.scopes[scope_id].id_of(node),
                 attempt=attempt,
+                may_write=node.may_write,
             )
         )
         self.effects.append(Execute(node.index, attempt, scope_id))
         if node.timeout_s is not None:
             self.effects.append(SetTimer(node.timeout_s, AttemptTimeout(node.index, attempt, scope_id)))
 
-    def succeed(self, given: Answer, outputs: dict[str, msgspec.Raw], duration_s: float) -> None:
+    def succeed(self, given: Answer, outcome: Succeeded, duration_s: float) -> None:
         """Settle a node that gave outputs."""
         scope = self.state.scopes[given.scope]
         self.settle(
@@ -84,7 +85,11 @@ class Draft:
                 node=scope.id_of(scope.graph.nodes[given.node]),
                 attempt=given.attempt,
                 duration_s=duration_s,
-                outputs=outputs,
+                outputs=outcome.outputs,
+                hashes=outcome.hashes,
+                key=outcome.key,
+                left=outcome.left,
+                wrote=outcome.wrote,
             ),
         )
 
@@ -99,6 +104,11 @@ class Draft:
                 attempt=kept.attempt,
                 outputs=kept.outputs,
                 error=kept.error,
+                hashes=kept.hashes,
+                key=kept.key,
+                left=kept.left,
+                executed_as=kept.executed_as if kept.executed_as != whole_id else None,
+                wrote=kept.wrote,
                 **self.head(),
             ),
         )

@@ -8,6 +8,7 @@ import msgspec
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import FlowId, NodeId, RunId
 from atomiton_runtime.run.plan import Plan
+from atomiton_runtime.run.reuse import Digest, Key
 from atomiton_runtime.values import Value
 
 Trigger = Literal["cli", "tray", "save", "api", "schedule", "file", "startup", "resume", "replay"]
@@ -45,22 +46,26 @@ class RunQueued(Event, frozen=True, kw_only=True):
     """The flows that its nodes call, at any depth: path of the file -> hash."""
     resumes: RunId | None = None
     """The run that this one continues; None: it begins at the beginning."""
+    source: msgspec.Raw | None = None
+    """The text of the flow's file, as the marker of a large value; None: it is not kept."""
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run left the queue."""
 
 
-class NodeStarted(Event, frozen=True, kw_only=True):
+class NodeStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An attempt began."""
 
     node: NodeId
     """The whole id: of a child node with the nodes around it, and the execution's index, `each/3/resize`."""
     attempt: int
     """Counted from 1."""
+    may_write: bool = False
+    """Whether it may change the outside: what an earlier execution has left there is then as good as gone."""
 
 
-class NodeSucceeded(Event, frozen=True, kw_only=True):
+class NodeSucceeded(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An attempt gave outputs."""
 
     node: NodeId
@@ -68,9 +73,17 @@ class NodeSucceeded(Event, frozen=True, kw_only=True):
     duration_s: float
     outputs: dict[str, msgspec.Raw]
     """Port -> the value as `values.encode` wrote it, or `{"$file": path, "size_bytes": n}`."""
+    hashes: dict[str, Digest] = {}
+    """Port -> the hash of its value."""
+    key: Key | None = None
+    """What the outputs depend on; None: that is not known, so they are never reused."""
+    left: dict[str, str] = {}
+    """Path -> the fingerprint of what the execution has left there."""
+    wrote: bool = False
+    """Whether it may have changed the outside."""
 
 
-class NodeReused(Event, frozen=True, kw_only=True):
+class NodeReused(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A node is not executed: what became of it in an earlier run stands."""
 
     node: NodeId
@@ -81,6 +94,13 @@ class NodeReused(Event, frozen=True, kw_only=True):
     outputs: dict[str, msgspec.Raw] | None = None
     error: ErrorInfo | None = None
     """Why it failed there, where that failure was handled; it is then failed here as well."""
+    hashes: dict[str, Digest] = {}
+    key: Key | None = None
+    left: dict[str, str] = {}
+    wrote: bool = False
+    """These four: see `NodeSucceeded`."""
+    executed_as: NodeId | None = None
+    """Its whole id there; None: the same."""
 
 
 class NodeRetrying(Event, frozen=True, kw_only=True):

@@ -159,11 +159,17 @@ def _next_node(before: NodeState, event: NodeEvent) -> NodeState:
         )
     match event:
         case ev.NodeSucceeded():
-            return NodeState(status, attempt, event.outputs)
+            return NodeState(status, attempt, event.outputs, hashes=event.hashes)
         case ev.NodeStarted():
             return NodeState(status, attempt)
         case ev.NodeReused():
-            return NodeState("failed" if event.error else status, event.attempt, event.outputs, event.error)
+            return NodeState(
+                "failed" if event.error else status,
+                event.attempt,
+                event.outputs,
+                event.error,
+                hashes=event.hashes,
+            )
         case ev.NodeRetrying() | ev.NodeFailed():
             return NodeState(status, attempt, None, event.error)
         case ev.NodeSkipped() | ev.NodeCancelled():

@@ -9,7 +9,9 @@ import msgspec
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import ROOT, ScopeId
 from atomiton_runtime.run.events import CancelReason
+from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.plan import Plan
+from atomiton_runtime.run.reuse import Digest, Key
 
 
 class Now(msgspec.Struct, frozen=True):
@@ -28,6 +30,17 @@ class Succeeded(msgspec.Struct, frozen=True):
     """An attempt gave outputs, encoded."""
 
     outputs: dict[str, msgspec.Raw]
+    hashes: dict[str, Digest] = {}
+    key: Key | None = None
+    left: dict[str, str] = {}
+    wrote: bool = False
+    """These four: see `NodeSucceeded`."""
+
+
+class Reused(msgspec.Struct, frozen=True):
+    """An earlier execution had the same key, and its result still holds."""
+
+    kept: Kept
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -66,7 +79,7 @@ class Again(msgspec.Struct, frozen=True):
     more: bool
 
 
-Outcome: TypeAlias = Succeeded | Failed | Skipped | Cancelled | Opened | Again
+Outcome: TypeAlias = Succeeded | Reused | Failed | Skipped | Cancelled | Opened | Again
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.flow.graph import parents_first
 from atomiton_runtime.flow.model import Body, Flow, Node
 from atomiton_runtime.ids import NodeId, RunId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import RunEvent
-from atomiton_runtime.run.kept import Kept
+from atomiton_runtime.run.kept import Kept, kept_of
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +58,10 @@ class _Trace(msgspec.Struct, kw_only=True):
     """What a journal says last of a node."""
 
     source: RunId
-    attempt: int = 0
     outcome: str = "under way"
     """`stands`, `again` (it ended, but is to be executed again), or `under way`."""
-    outputs: dict[str, msgspec.Raw] | None = None
-    error: ErrorInfo | None = None
-    skipped: str | None = None
+    kept: Kept | None = None
+    """What stands of it; None: nothing, or what it has a body of."""
     items_hash: str | None = None
     numbered: bool = False
     started: int = 0
@@ -84,21 +82,15 @@ class _Past:
             case ev.NodeStarted():
                 self._start(event)
             case ev.NodeSucceeded():
-                self._end(event, "stands", outputs=event.outputs)
+                trace = self.traces[event.node]
+                trace.outcome, trace.kept = "stands", kept_of(event)
             case ev.NodeReused():
-                self.traces[event.node] = _Trace(
-                    source=event.source,
-                    attempt=event.attempt,
-                    outcome="stands",
-                    outputs=event.outputs,
-                    error=event.error,
-                )
+                kept = kept_of(event)
+                self.traces[event.node] = _Trace(source=event.source, outcome="stands", kept=kept)
             case ev.NodeRetrying():
-                self._end(event, "again")
+                self.traces[event.node].outcome = "again"
             case ev.NodeFailed():
-                self._end(event, "stands" if event.handled else "again", error=event.error)
-                if not event.handled:
-                    self.failed.add(_around(event.node))
+                self._fail(event)
             case ev.NodeSkipped():
                 self._skip(event)
             case ev.RunQueued():
@@ -113,7 +105,7 @@ class _Past:
 
     def _start(self, event: ev.NodeStarted) -> None:
         before = self.traces.get(event.node)
-        trace = self.traces[event.node] = _Trace(source=event.run_id, attempt=event.attempt)
+        trace = self.traces[event.node] = _Trace(source=event.run_id)
         if before is None or before.items_hash is None:
             return
         if event.attempt == 1:  # of a run that continues the one before: what was done within stands
@@ -135,18 +127,17 @@ class _Past:
     def _skip(self, event: ev.NodeSkipped) -> None:
         if _around(event.node) in self.failed and event.node not in self.traces:
             return  # because of the failure: now it may have its turn
-        self.traces[event.node] = _Trace(source=event.run_id, outcome="stands", skipped=event.reason)
+        skipped = Kept(source=event.run_id, skipped=event.reason)
+        self.traces[event.node] = _Trace(source=event.run_id, outcome="stands", kept=skipped)
 
-    def _end(
-        self,
-        event: ev.NodeSucceeded | ev.NodeRetrying | ev.NodeFailed,
-        outcome: str,
-        *,
-        outputs: dict[str, msgspec.Raw] | None = None,
-        error: ErrorInfo | None = None,
-    ) -> None:
+    def _fail(self, event: ev.NodeFailed) -> None:
         trace = self.traces[event.node]
-        trace.outcome, trace.outputs, trace.error = outcome, outputs, error
+        if not event.handled:
+            trace.outcome = "again"
+            self.failed.add(_around(event.node))
+            return
+        trace.outcome = "stands"
+        trace.kept = Kept(source=event.run_id, attempt=event.attempt, error=event.error)
 
     def _forget_within(self, node: NodeId) -> None:
         for other in [other for other in self.traces if other.startswith(f"{node}/")]:
@@ -165,7 +156,7 @@ class _Scope(msgspec.Struct, frozen=True):
 
     def settle(self, past: _Past, kept: dict[NodeId, Kept], cut: list[Cut]) -> None:
         """Add what stands to `kept`, and what was under way to `cut`."""
-        for index in _parents_first(self.graph):
+        for index in parents_first(self.graph):
             node = self.graph.nodes[index]
             whole_id = self.id_of(node)
             trace = past.traces.get(whole_id)
@@ -174,8 +165,8 @@ class _Scope(msgspec.Struct, frozen=True):
                 for parent in self.graph.parents[index]
             ):
                 continue
-            if trace.outcome == "stands":
-                kept[whole_id] = _kept(trace)
+            if trace.kept is not None:
+                kept[whole_id] = trace.kept
             elif trace.items_hash is not None:
                 kept[whole_id] = Kept(source=trace.source, items_hash=trace.items_hash)
             elif trace.outcome == "under way" and node.body is None and node.calls is None:
@@ -192,16 +183,6 @@ def _stands(kept: Kept | None) -> bool:
     return kept is not None and kept.items_hash is None
 
 
-def _kept(trace: _Trace) -> Kept:
-    return Kept(
-        source=trace.source,
-        attempt=trace.attempt,
-        outputs=trace.outputs,
-        error=trace.error,
-        skipped=trace.skipped,
-    )
-
-
 def _scopes(graph: Body, flow: Flow, prefix: str, past: _Past) -> Iterator[_Scope]:
     """Yield the flow and each execution of a body that was under way, those around before those within."""
     scope = _Scope(graph, flow, prefix)
@@ -216,15 +197,3 @@ def _scopes(graph: Body, flow: Flow, prefix: str, past: _Past) -> Iterator[_Scop
         for index in range(trace.started):
             within = f"{whole_id}/{index}/" if trace.numbered else f"{whole_id}/"
             yield from _scopes(body, inner, within, past)
-
-
-def _parents_first(graph: Body) -> Iterator[int]:
-    """Yield the indexes of the nodes, each behind those that it waits for."""
-    waiting = [len(parents) for parents in graph.parents]
-    ready = [index for index, count in enumerate(waiting) if not count]
-    for index in ready:  # grows while it is walked
-        yield index
-        for dependent in graph.dependents[index]:
-            waiting[dependent] -= 1
-            if not waiting[dependent]:
-                ready.append(dependent)

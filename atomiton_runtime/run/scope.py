@@ -10,6 +10,7 @@ from atomiton_runtime.ids import NodeId, ScopeId
 from atomiton_runtime.run.events import NodeStatus, StopReason
 from atomiton_runtime.run.pages import Pages
 from atomiton_runtime.run.plan import Plan
+from atomiton_runtime.run.reuse import Digest
 
 UNDER_WAY: frozenset[NodeStatus] = frozenset({"pending", "running"})
 """A node with any other status is settled."""
@@ -58,6 +59,8 @@ class NodeState(msgspec.Struct, frozen=True):
     error: ErrorInfo | None = None
     body: BodyState | None = None
     """While the attempt executes a body."""
+    hashes: dict[str, Digest] = {}
+    """Port -> the hash of its value; without those whose hash is not known."""
 
 
 class Owner(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ NODE_STEPS: dict[NodeStatus, dict[type[RunEvent], NodeStatus]] = {
     },
     "running": {
         ev.NodeSucceeded: "succeeded",
+        ev.NodeReused: "reused",
         ev.NodeRetrying: "pending",
         ev.NodeFailed: "failed",
         ev.NodeSkipped: "skipped",
@@ -36,7 +37,8 @@ NODE_STEPS: dict[NodeStatus, dict[type[RunEvent], NodeStatus]] = {
 }
 """Node status -> event -> next status. A status without a row of its own is settled: nothing follows.
 
-A node that is reused with its failure is failed."""
+A node that is reused with its failure is failed. One that is running can be found reused, because only then all is
+known that its result depends on."""
 
 RUN_STEPS: dict[RunStatus, dict[type[RunEvent], RunStatus]] = {
     "queued": {

@@ -7,7 +7,7 @@ import msgspec
 from atomiton_runtime.errors import StorageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.run.document import SUMMARISED, RunSummary, summarize
-from atomiton_runtime.run.events import NodeSucceeded, RunEvent, RunQueued, encode_event
+from atomiton_runtime.run.events import NodeReused, NodeSucceeded, RunEvent, RunQueued, encode_event
 from atomiton_runtime.storage.large_values import LargeValue, large_value
 
 
@@ -24,10 +24,11 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
 class Addition:
     """What a group of events adds to one run."""
 
-    __slots__ = ("before", "files", "lines", "size_bytes", "summarised", "summary")
+    __slots__ = ("before", "events", "files", "lines", "size_bytes", "summarised", "summary")
 
     def __init__(self, before: Tail) -> None:
         self.before = before
+        self.events: list[RunEvent] = []
         self.lines: list[bytes] = []
         """The encoded new events; the first of them has `before.next_seq`."""
         self.files: list[LargeValue] = []
@@ -50,17 +51,28 @@ class Addition:
 
     def add(self, event: RunEvent, line: bytes) -> None:
         """Count in the journal's next event."""
+        self.events.append(event)
         self.lines.append(line)
         self.size_bytes += len(line)
-        if type(event) is NodeSucceeded:
-            for raw in event.outputs.values():
-                file = large_value(raw)
-                if file is not None:
-                    self.files.append(file)
-                    self.size_bytes += file.size_bytes
-        elif type(event) in SUMMARISED:
+        for raw in _values_of(event):
+            file = large_value(raw)
+            if file is not None:
+                self.files.append(file)
+                self.size_bytes += file.size_bytes
+        if type(event) in SUMMARISED:
             self.summary = summarize(self.summary, event)
             self.summarised = True
+
+
+def _values_of(event: RunEvent) -> Iterable[msgspec.Raw]:
+    """Return what of an event may be the marker of a large value."""
+    match event:
+        case NodeSucceeded(outputs=outputs) | NodeReused(outputs=dict() as outputs):
+            return outputs.values()
+        case RunQueued(source=source) if source is not None:
+            return (source,)
+        case _:
+            return ()
 
 
 def plan_additions(

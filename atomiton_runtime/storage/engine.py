@@ -12,6 +12,7 @@ from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus
 from atomiton_runtime.storage.failures import damaged
 from atomiton_runtime.storage.large_values import LargeValues
+from atomiton_runtime.storage.results import Results
 
 Durability: TypeAlias = Literal["none", "process", "power"]
 """What an appended event survives: the store's `close`; `kill -9` of the process; also a power cut."""
@@ -42,6 +43,8 @@ class StorageEngine(abc.ABC):
     """What an appended event survives."""
     tell: Callable[[ErrorInfo], object] = staticmethod(_to_nobody)
     """Told, in the engine's thread, what it mended by itself while it was open."""
+    results: Results
+    """What is known of earlier executions of nodes. Usable from every thread, from `open` to `close`."""
     large_values: LargeValues
     """Where values over 1 MiB live, as files named by their hash. Usable from every thread."""
 

@@ -28,6 +28,7 @@ from atomiton_runtime.storage import run_folder
 from atomiton_runtime.storage.additions import Addition, Tail, plan_additions
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import damaged, not_open, not_there, only_readable, reported
+from atomiton_runtime.storage.folder_results import FolderResults
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.undo import UndoNote
 
@@ -61,6 +62,7 @@ class FilesystemEngine(StorageEngine):
         self._lock = filelock.FileLock(
             self._root / ".lock", timeout=busy_timeout_s, thread_local=False, is_singleton=False
         )
+        self.results = self._index = FolderResults(self._root, self._run_folders)
         self._undo = UndoNote(self._root, sync=self._sync)
         self._is_open = self._only_reads = False
         self._folders: dict[RunId, Path] = {}
@@ -147,6 +149,7 @@ class FilesystemEngine(StorageEngine):
                 self._listed.pop(folder, None)
                 with suppress(OSError):
                     folder.parent.rmdir()  # the flow's last run is gone
+            self._index.forget(tuple(folders))
             self._sweep()
 
     def stored_runs(self) -> tuple[StoredRun, ...]:
@@ -169,6 +172,7 @@ class FilesystemEngine(StorageEngine):
         self._tails.clear()
         self._listed.clear()
         self._folders.clear()
+        self._index.close()
         self.large_values.close()
 
     @contextmanager
@@ -257,6 +261,8 @@ class FilesystemEngine(StorageEngine):
                 self._tails.pop(run_id, None)
             else:
                 self._tails[run_id] = (size, addition.after)
+            if addition.summary is not None:
+                self._index.add(addition.summary.flow_path, addition.events)
 
     def _store_group(self, additions: Mapping[RunId, Addition]) -> None:
         self._undo.write(

@@ -85,6 +85,10 @@ class LargeValues:
             packed[port] = self.put(raw) if large else msgspec.Raw(raw)
         return packed
 
+    def has(self, marker: LargeValue) -> bool:
+        """Return whether the file of a marker is there, at least by its name."""
+        return self._folder is not None and (self._folder / marker.name).exists()
+
     def unpack(self, raw: msgspec.Raw) -> Value:
         """Return a fresh copy of a packed value; the content of its file where it is a marker.
 

@@ -9,6 +9,7 @@ from atomiton_runtime.storage.additions import Tail, plan_additions
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import not_open, not_there
 from atomiton_runtime.storage.large_values import LargeValues
+from atomiton_runtime.storage.results import ResultIndex
 
 _NEW = Tail()
 
@@ -24,9 +25,11 @@ class MemoryEngine(StorageEngine):
         self._journals: dict[RunId, list[bytes]] | None = None
         self._tails: dict[RunId, Tail] = {}
         self._files: dict[RunId, set[str]] = {}
+        self.results = self._index = ResultIndex(self.journal)
 
     def open(self) -> None:
         """Begin with an empty store."""
+        self._index.clear()
         self._journals = {}
 
     def open_for_reading(self) -> None:
@@ -40,6 +43,8 @@ class MemoryEngine(StorageEngine):
         for run_id, addition in additions.items():
             journals.setdefault(run_id, []).extend(addition.lines)
             self._tails[run_id] = addition.after
+            if addition.events and addition.summary is not None:
+                self._index.add(addition.summary.flow_path, addition.events)
             if addition.files:
                 self._files.setdefault(run_id, set()).update(file.name for file in addition.files)
 
@@ -79,6 +84,7 @@ class MemoryEngine(StorageEngine):
             journals.pop(run_id, None)
             self._tails.pop(run_id, None)
             self._files.pop(run_id, None)
+        self._index.forget(run_ids)
         self.large_values.sweep({name for names in self._files.values() for name in names})
 
     def stored_runs(self) -> tuple[StoredRun, ...]:
@@ -100,6 +106,7 @@ class MemoryEngine(StorageEngine):
         self._journals = None
         self._tails = {}
         self._files = {}
+        self._index.clear()
         self.large_values.close()
 
     def _opened(self) -> dict[RunId, list[bytes]]:

@@ -27,7 +27,9 @@ from atomiton_runtime.storage.failures import damaged, not_open, not_there, only
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.salvage import is_sound, is_whole, readable_journals, set_aside
 from atomiton_runtime.storage.sqlite_errors import explained, is_read_only
-from atomiton_runtime.storage.sqlite_reading import connect_for_reading
+from atomiton_runtime.storage.results import recorded
+from atomiton_runtime.storage.sqlite_reading import connect_again, connect_beside, connect_for_reading
+from atomiton_runtime.storage.sqlite_results import SqliteResults
 from atomiton_runtime.storage.sqlite_schema import check_file, check_version, prepare
 
 _ACTIVE_TAILS = 10_000
@@ -40,7 +42,17 @@ _WRITE_SUMMARY = (
     "ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, size_bytes = excluded.size_bytes, "
     "body = excluded.body"
 )
-_TABLES = ("events", "files", "runs")
+_WRITE_RESULT = (
+    "INSERT INTO results (place, key, run_id, seq) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (place, key) DO UPDATE SET run_id = excluded.run_id, seq = excluded.seq"
+)
+_WRITE_EXECUTION = (
+    "INSERT INTO executions (place, run_id, attempt, node) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (place) DO UPDATE SET run_id = excluded.run_id, attempt = excluded.attempt, node = excluded.node"
+)
+_OF_RUNS = ("events", "files", "runs")
+_OF_NODES = ("results", "executions")
+"""Tables of what is known of executions: rows of runs that are gone go with them."""
 _SUMMARY: msgspec.json.Decoder[RunSummary] = msgspec.json.Decoder(RunSummary)
 
 
@@ -63,6 +75,7 @@ class SqliteEngine(StorageEngine):
         self.large_values = LargeValues(
             self._path.with_name(f"{self._path.name}.values"), sync=durability == "power"
         )
+        self.results = SqliteResults(self._path, self._connected_to_read)
         self._busy_timeout_s = busy_timeout_s
         self._connection: sqlite3.Connection | None = None
         self._only_reads = False
@@ -220,10 +233,12 @@ class SqliteEngine(StorageEngine):
     def delete_runs(self, run_ids: Sequence[RunId]) -> None:
         """Remove runs and shrink the file."""
         with self._transaction() as connection:
-            for table in _TABLES:
+            for table in _OF_RUNS:
                 connection.executemany(
                     f"DELETE FROM {table} WHERE run_id = ?", [(run_id,) for run_id in run_ids]
                 )
+            for table in _OF_NODES:
+                connection.execute(f"DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM runs)")
         for run_id in run_ids:
             self._tails.pop(run_id, None)
         # Pages become free in the middle of the file: the first statement moves them to its end and cuts it off,
@@ -247,6 +262,7 @@ class SqliteEngine(StorageEngine):
 
     def close(self) -> None:
         """Close the connection; SQLite then folds the write-ahead log into the file."""
+        self.results.close()
         connection, self._connection = self._connection, None
         self._tails = {}
         if connection is not None:
@@ -261,10 +277,11 @@ class SqliteEngine(StorageEngine):
         """Put what the open, deleted file holds into the one that is there now, or into a new one."""
         old = self._opened()
         self._connection = None
+        self.results.close()
         try:
             self.open()
             with self._transaction() as connection:
-                for table in _TABLES:
+                for table in (*_OF_RUNS, *_OF_NODES):
                     rows = old.execute(f"SELECT * FROM {table}")
                     places = ", ".join("?" * len(rows.description))
                     connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", rows)
@@ -285,6 +302,7 @@ class SqliteEngine(StorageEngine):
         """Open the file anew; return whether that was possible."""
         old = self._opened()
         self._connection = None
+        self.results.close()
         try:
             self.open()
         except StorageError:
@@ -294,6 +312,12 @@ class SqliteEngine(StorageEngine):
         old.close()
         self._is_refused = False
         return True
+
+    def _connected_to_read(self) -> sqlite3.Connection:
+        self._opened()
+        if self._only_reads:
+            return connect_again(self._path, self._copy)
+        return connect_beside(self._path, self._busy_timeout_s)
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -405,3 +429,20 @@ def _insert(connection: sqlite3.Connection, additions: Mapping[RunId, Addition])
                 for summary, size_bytes in changed
             ],
         )
+    _insert_executions(connection, additions)
+
+
+def _insert_executions(connection: sqlite3.Connection, additions: Mapping[RunId, Addition]) -> None:
+    results: list[tuple[str, str, str, int]] = []
+    executions: list[tuple[str, str, int, str]] = []
+    for run_id, addition in additions.items():
+        path = addition.summary.flow_path if addition.summary is not None else ""
+        for event in addition.events:
+            found = recorded(path, event)
+            if found is not None and found.result is not None:
+                results.append((*found.result, run_id, event.seq))
+            if found is not None and found.execution is not None:
+                place, execution = found.execution
+                executions.append((place, execution.run_id, execution.attempt, execution.node))
+    connection.executemany(_WRITE_RESULT, results)
+    connection.executemany(_WRITE_EXECUTION, executions)

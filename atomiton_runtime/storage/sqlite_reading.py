@@ -22,10 +22,23 @@ def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, ScratchFolder |
         OSError: a copy is needed, and no disk has room for it.
     """
     log = path.with_name(path.name + _LOG)
-    if not log.exists() or not log.stat().st_size:
-        return _connect(f"{path.as_uri()}?mode=ro&immutable=1"), None
-    copy = _copied(path, log)
-    return _connect((copy.path / path.name).as_uri()), copy
+    copy = _copied(path, log) if log.exists() and log.stat().st_size else None
+    return connect_again(path, copy), copy
+
+
+def connect_again(path: Path, copy: ScratchFolder | None) -> sqlite3.Connection:
+    """Return another connection to what `connect_for_reading` has found."""
+    if copy is None:
+        return _connect(f"{path.as_uri()}?mode=ro&immutable=1")
+    return _connect((copy.path / path.name).as_uri())
+
+
+def connect_beside(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """Return a connection that only reads, beside one that writes."""
+    uri = f"{path.as_uri()}?mode=ro"
+    return sqlite3.connect(
+        uri, uri=True, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
+    )
 
 
 def _copied(*files: Path) -> ScratchFolder:

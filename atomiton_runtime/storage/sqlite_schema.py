@@ -24,6 +24,14 @@ CREATE TABLE files (
     run_id TEXT NOT NULL, name TEXT NOT NULL, size_bytes INTEGER NOT NULL, PRIMARY KEY (run_id, name)
 ) WITHOUT ROWID;
 """,
+    """
+CREATE TABLE results (
+    place TEXT NOT NULL, key TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (place, key)
+) WITHOUT ROWID;
+CREATE TABLE executions (
+    place TEXT PRIMARY KEY, run_id TEXT NOT NULL, attempt INTEGER NOT NULL, node TEXT NOT NULL
+) WITHOUT ROWID;
+""",
 )
 """From each version of the tables to the next, the first from an empty file. One that was released never changes: a
 store of each version is kept in tests/storage/kept (`scripts/keep-store`)."""

@@ -1,0 +1,260 @@
+"""Makes the key of an attempt: what its result depends on, part by part."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import assert_never, cast
+
+import msgspec
+
+from atomiton_runtime.actors.messages import ExecuteNode, Iteration
+from atomiton_runtime.flow.expressions import Expression
+from atomiton_runtime.flow.model import Body, Flow, ListInput, Node, SingleInput, TableInput
+from atomiton_runtime.nodes.base import NodeContext
+from atomiton_runtime.nodes.environment import NodeEnvironment
+from atomiton_runtime.nodes.registry import CataloguedType
+from atomiton_runtime.run.reuse import Digest, Key, digest, hidden_part, make_key, part, result_hash, together
+from atomiton_runtime.secrecy.mask import Mask
+from atomiton_runtime.values import Value, encode
+
+READS = "reads "
+"""What the name of the part of a file begins with."""
+LOOKS = "looks"
+"""The name of the part of what only looking again can tell."""
+_MOVING = frozenset({"now", "run"})
+"""These are different in each run."""
+_OF_ITERATIONS = frozenset({"item", "index", "outer"})
+_GIVEN = frozenset({"input", "acc", *_OF_ITERATIONS})
+"""What comes with the input, or with the iteration."""
+_ABSENT = "absent"
+
+
+def attempt_key(
+    order: ExecuteNode,
+    catalogued: CataloguedType,
+    rendered: Mapping[str, object],
+    context: NodeContext,
+    *,
+    mask: Mask | None,
+    reads: Mapping[str, str],
+    looks: bool,
+) -> Key:
+    """Return the key of an attempt.
+
+    Args:
+        order: asks for the attempt.
+        catalogued: the node's type.
+        rendered: its parameters, templates rendered.
+        context: what it may know besides.
+        mask: hides secrets, which are no part of a key; their names are.
+        reads: path -> fingerprint of what it reads outside.
+        looks: whether only looking again tells if the result holds.
+
+    Raises:
+        UnsupportedValue: a parameter has no JSON form (VALUE-001).
+    """
+    node = order.written
+    parts = {"type": catalogued.identity}
+    for name, value in rendered.items():
+        parts[f"parameter {name}"] = part(_masked(_plain(value), mask))
+    if node.body is not None or node.calls is not None:
+        parts |= _body_parts(node, order.flow)
+        names: Collection[str] = _names_within(node, order.flow)
+    else:
+        used = {_name(use) for each in _expressions(rendered.values()) for use in each.uses}
+        names = used | catalogued.node_type.uses | {name for name in node.names if name.startswith("secrets.")}
+    parts |= {f"name {name}": _name_part(name, context) for name in sorted(names) if not _is_given(name)}
+    if order.iteration is not None:
+        parts |= _iteration_parts(order.iteration, names)
+    parts |= _input_parts(order)
+    parts |= {f"{READS}{path}": fingerprint for path, fingerprint in reads.items()}
+    if looks:
+        parts[LOOKS] = "true"
+    return make_key(parts, folder=order.flow.folder, written=None if order.prefix else _written(order, catalogued))
+
+
+def _written(order: ExecuteNode, catalogued: CataloguedType) -> Digest | None:
+    return written_key(
+        order.written,
+        order.flow,
+        identity=catalogued.identity,
+        variables=order.variables,
+        inputs=[input_hash(raw, known) for raw, known in zip(order.inputs, order.hashes, strict=True)],
+    )
+
+
+def written_key(
+    node: Node,
+    flow: Flow,
+    *,
+    identity: str,
+    variables: Mapping[str, Value],
+    inputs: Iterable[str],
+) -> Digest | None:
+    """Return the hash of a node of the flow itself, as it is written and of what it is given; see `Key.written`.
+
+    Args:
+        node: of the flow itself, not of a body.
+        flow: in its present version.
+        identity: of the node's type.
+        variables: of the run.
+        inputs: hash of the value of each port that it takes, in the order of `Node.refs`.
+    """
+    names = _names_within(node, flow)
+    if any(name.partition(".")[0] in _MOVING for name in names):
+        return None
+    texts = [identity, node.definition, flow.folder, *_body_parts(node, flow).values(), *_wiring(node)]
+    environment = NodeEnvironment(Path(flow.folder))
+    for name in sorted(names):
+        root, _, key = name.partition(".")
+        if root == "vars":
+            texts += (name, digest(encode(variables[key] if key else variables)))
+        elif root == "env":
+            texts += (name, _environment_part(environment, key))
+        elif root == "flow":
+            texts += (name, flow.name, flow.id)
+    return together((*texts, *inputs))
+
+
+def input_hash(raw: msgspec.Raw | None, known: Digest | None) -> str:
+    """Return the hash of what a port gave."""
+    return _ABSENT if raw is None else known or result_hash(raw)
+
+
+# -- names -----------------------------------------------------------------------------------------------------
+
+
+def _is_given(name: str) -> bool:
+    return name.partition(".")[0] in _GIVEN
+
+
+def _name(use: object) -> str:
+    name, key = cast("tuple[str, str | None]", use)
+    return name if key is None else f"{name}.{key}"
+
+
+def _expressions(values: Iterable[object]) -> Iterator[Expression]:
+    for value in values:
+        match value:
+            case Expression():
+                yield value
+            case dict():
+                yield from _expressions(cast("dict[str, object]", value).values())
+            case list():
+                yield from _expressions(cast("list[object]", value))
+            case _:
+                pass
+
+
+def _names_within(node: Node, flow: Flow) -> Collection[str]:
+    """Return the names that a node uses, and those that the flows it calls use but for what is theirs alone."""
+    called = _called(node, flow)
+    if not called:
+        return node.names
+    others = (name for each in called for inner in each.nodes for name in inner.names)
+    return node.names | {name for name in others if name.partition(".")[0] not in ("vars", "flow")}
+
+
+def _called(node: Node, flow: Flow) -> tuple[Flow, ...]:
+    """Return the flows that a node calls, or a node in its body, at any depth."""
+    found: list[Flow] = []
+    if node.calls is not None:
+        inner = flow.subflows[node.calls]
+        found += (inner, *(each for within in inner.nodes for each in _called(within, inner)))
+    for child in node.children:
+        found += _called(child, flow)
+    return tuple(found)
+
+
+def _body_parts(node: Node, flow: Flow) -> dict[str, str]:
+    parts = {f"flow {each.path}": each.hash for each in _called(node, flow)}
+    return parts if node.body is None else {"body": node.definition, **parts}
+
+
+def descendants(node: Node, flow: Flow) -> Iterator[Node]:
+    """Yield the nodes that are executed for a node with a body, at any depth."""
+    graph: Body | None = node.body
+    if node.calls is not None:
+        graph = flow = flow.subflows[node.calls]
+    for child in () if graph is None else graph.nodes:
+        yield child
+        yield from descendants(child, flow)
+
+
+def _name_part(name: str, context: NodeContext) -> str:
+    root, _, key = name.partition(".")
+    value = context.scope.names.get(root)
+    if root == "secrets":
+        return "by name"
+    if root == "env":
+        return _environment_part(cast("Mapping[str, str]", value), key)
+    if not key:
+        return part(value)
+    known = cast("Mapping[str, object]", value)
+    return part(known[key]) if key in known else _ABSENT
+
+
+def _environment_part(environment: Mapping[str, str], name: str) -> str:
+    """Return the hash of a variable: what is in the environment is often no secret by name only."""
+    if not name:
+        return hidden_part(dict(environment))
+    value = environment.get(name)
+    return _ABSENT if value is None else hidden_part(value)
+
+
+# -- what it is given --------------------------------------------------------------------------------------------
+
+
+def _input_parts(order: ExecuteNode) -> dict[str, str]:
+    node = order.written
+    if node.input is None:
+        return {} if order.default is None else {"input": f"#{result_hash(order.default)}"}
+    hashes = [input_hash(raw, known) for raw, known in zip(order.inputs, order.hashes, strict=True)]
+    return {f"input {label}".rstrip(): f"#{each}" for label, each in zip(_wiring(node), hashes, strict=True)}
+
+
+def _wiring(node: Node) -> tuple[str, ...]:
+    """Return where in the input of a node the value of each port goes that it takes."""
+    match node.input:
+        case None:
+            return ()
+        case SingleInput():
+            return ("",)
+        case ListInput(refs):
+            return tuple(map(str, range(len(refs))))
+        case TableInput(named):
+            return tuple(name for name, _ in named)
+        case _:
+            assert_never(node.input)
+
+
+def _iteration_parts(iteration: Iteration, names: Collection[str]) -> dict[str, str]:
+    roots = {name.partition(".")[0] for name in names} & _OF_ITERATIONS
+    parts: dict[str, str] = {}
+    if "item" in roots:
+        parts["item"] = f"#{result_hash(iteration.item)}"
+    if "index" in roots:
+        parts["index"] = str(iteration.index)
+    outer = iteration.outer
+    depth = 0
+    while "outer" in roots and outer is not None:
+        depth += 1
+        parts[f"outer {depth}"] = f"{outer.index} #{result_hash(outer.item)}"
+        outer = outer.outer
+    return parts
+
+
+def _plain(value: object) -> object:
+    """Return parameters with expressions as the texts that they are."""
+    match value:
+        case Expression():
+            return value.text
+        case dict():
+            return {key: _plain(entry) for key, entry in cast("dict[str, object]", value).items()}
+        case list():
+            return [_plain(entry) for entry in cast("list[object]", value)]
+        case _:
+            return value
+
+
+def _masked(value: object, mask: Mask | None) -> object:
+    return value if mask is None else mask.value(cast(Value, value))[0]

@@ -1,0 +1,107 @@
+"""Says what the result of one attempt depends on, and what it leaves outside: whether it may last, and how long."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from atomiton_runtime.actors.keying import READS, attempt_key
+from atomiton_runtime.actors.messages import ExecuteNode
+from atomiton_runtime.actors.reusing import Reusing, Wanted
+from atomiton_runtime.errors import AtomitonError
+from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, Outside
+from atomiton_runtime.nodes.registry import CataloguedType
+from atomiton_runtime.run.given import Succeeded
+from atomiton_runtime.run.kept import Kept
+from atomiton_runtime.run.reuse import Key, result_hash
+from atomiton_runtime.secrecy.mask import Mask
+
+log = logging.getLogger(__name__)
+
+
+class Lasting:
+    """What one attempt has to do with results of others: an earlier one may stand in for it, later ones for this."""
+
+    def __init__(
+        self,
+        order: ExecuteNode,
+        catalogued: CataloguedType,
+        rendered: Mapping[str, object],
+        parameters: msgspec.Struct,
+        context: NodeContext,
+        reusing: Reusing,
+        mask: Mask | None,
+    ) -> None:
+        self._order = order
+        self._catalogued = catalogued
+        self._rendered = rendered
+        self._parameters: Any = parameters
+        self._context = context
+        self._reusing = reusing
+        self._mask = mask
+        self._outside = Outside()
+        self._wrote = True
+        self._key: Key | None = None
+        try:
+            self._look()
+        except NodeCancelledError:
+            raise
+        except AtomitonError as error:
+            # The execution itself says better what is wrong, if it is.
+            log.debug("%s has no key: %s", order.node_id, error.message)
+        except Exception as error:  # a border: a stranger's declarations may raise anything
+            log.warning("%s cannot say what it depends on: %r", catalogued.name, error)
+
+    def _look(self) -> None:
+        """Make the key, as of now: before anything is executed."""
+        node_type = self._catalogued.node_type
+        self._wrote = node_type.effect(self._parameters) == "writes"
+        self._outside = node_type.outside(self._parameters, self._context)
+        self._key = attempt_key(
+            self._order,
+            self._catalogued,
+            self._rendered,
+            self._context,
+            mask=self._mask,
+            reads=self._fingerprints(self._outside.reads),
+            looks=self._outside.looks,
+        )
+
+    def _fingerprints(self, paths: Sequence[Path]) -> dict[str, str]:
+        pulse = self._context.cancel.raise_if_cancelled
+        return {str(path): self._reusing.fingerprints.of(path, pulse) for path in paths}
+
+    def earlier(self) -> Kept | None:
+        """Return the result of an earlier execution that holds; None: there is none."""
+        if self._key is None or self._outside.looks:
+            return None
+        order = self._order
+        wanted = Wanted(
+            flow_path=order.flow_path, node=order.written, flow=order.flow, node_id=order.node_id
+        )
+        return self._reusing.find(wanted, self._key, self._context.cancel.raise_if_cancelled)
+
+    def recorded(self, outcome: Succeeded) -> Succeeded:
+        """Return a success with what it depends on and what it has left outside."""
+        key, left = self._key, dict[str, str]()
+        try:
+            left = self._fingerprints(self._outside.leaves)
+            if key is not None and not self._has_read_what_it_was(key):
+                key = None
+        except AtomitonError as error:
+            log.warning("%s is not reused, for its files cannot be looked at: %s", self._order.node_id, error.message)
+            key = None
+        return msgspec.structs.replace(
+            outcome,
+            hashes={port: result_hash(raw) for port, raw in outcome.outputs.items()},
+            key=key,
+            left=left,
+            wrote=self._wrote,
+        )
+
+    def _has_read_what_it_was(self, key: Key) -> bool:
+        """Return whether what was read is still what the key says: a file may change while it is read."""
+        now = self._fingerprints(self._outside.reads)
+        return all(key.parts[f"{READS}{path}"] == fingerprint for path, fingerprint in now.items())
