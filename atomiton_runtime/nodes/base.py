@@ -19,6 +19,21 @@ Effect: TypeAlias = Literal["pure", "reads", "writes"]
 the outside."""
 
 
+class Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """What an execution has to do with the outside, as far as that can be said before it."""
+
+    reads: tuple[Path, ...] = ()
+    """Absolute paths of files and folders on whose content the result depends."""
+    leaves: tuple[Path, ...] = ()
+    """Absolute paths that are, after it, as the execution has left them: written, or gone."""
+    looks: bool = False
+    """True: only looking again tells whether the result still holds (what is in a folder, whether a file is there);
+    it is cheap, and so executed every time."""
+    does: str = ""
+    """What it does, in words that begin with a verb: `writes out/a.json`, `GET https://...`, `deletes old`; empty:
+    nothing outside is touched."""
+
+
 class NodeError(AtomitonError):
     """A node cannot do what it was asked to do: the failure of an attempt, not of the runtime."""
 
@@ -167,6 +182,9 @@ class NodeType(abc.ABC):
     """How child nodes are executed; not None: see `nodes.body.BodyType`."""
     repeatable: ClassVar[bool] = True
     """Whether an attempt that a crash cut in two may simply be executed again."""
+    uses: ClassVar[frozenset[str]] = frozenset()
+    """Names of expressions whose values `execute` takes from `context.scope` by itself, beyond those in its
+    parameters."""
     examples: ClassVar[tuple[Example, ...]]
     Parameters: ClassVar[type[msgspec.Struct]]
     """A frozen, keyword-only Struct; each field annotated with `msgspec.Meta(description=...)`."""
@@ -175,6 +193,22 @@ class NodeType(abc.ABC):
         """Return what an execution with these parameters (an instance of `Parameters`) does to the outside."""
         del parameters
         return "pure"
+
+    def outside(self, parameters: Any, context: NodeContext) -> Outside:
+        """Return what an execution with these parameters would read and leave.
+
+        It is asked before executions, and to find out whether a result still holds: so it must not touch anything,
+        but may resolve paths.
+
+        Args:
+            parameters: an instance of `Parameters`, templates rendered.
+            context: as `execute` would get it.
+
+        Raises:
+            NodeError: the execution would fail, for a reason that is known already, such as a path that is none.
+        """
+        del parameters, context
+        return Outside()
 
     def may_repeat(self, parameters: Any) -> bool:
         """Return whether an attempt with these parameters that a crash cut in two may be executed again."""

@@ -44,9 +44,18 @@ def _identity_problems(declared: type[NodeType]) -> Iterator[DeclarationProblem]
     version = cast(object, declared.version)
     if not isinstance(version, int) or version < 1:
         yield DeclarationProblem(f"`version` must be an integer, 1 or more, not {version!r}", "version")
+    if not _is_set_of_texts(cast(object, declared.uses)):
+        message = f"`uses` must be a frozenset of names, not {declared.uses!r}"
+        yield DeclarationProblem(message, "uses")
     examples = cast(object, getattr(declared, "examples", ()))
     if not examples or not _all_are(examples, Example):
         yield DeclarationProblem("`examples` must be a tuple with at least one Example", "examples")
+
+
+def _is_set_of_texts(names: object) -> bool:
+    return isinstance(names, frozenset) and all(
+        isinstance(name, str) for name in cast("frozenset[object]", names)
+    )
 
 
 def _all_are(entries: object, kind: type) -> bool:

@@ -12,13 +12,13 @@ from msgspec import UNSET, Meta
 
 from atomiton_runtime.flow.catalogue import Complaint
 from atomiton_runtime.nodes import files
-from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeError, NodeType, Port
+from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeError, NodeType, Outside, Port
 from atomiton_runtime.nodes.content import BINARY, as_bytes, as_text, is_text_encoding
 from atomiton_runtime.nodes.file_errors import explained
 from atomiton_runtime.nodes.listing import listed, printable
 from atomiton_runtime.nodes.paths import refuse_to_remove, resolved
 from atomiton_runtime.nodes.together import Taken, unfit
-from atomiton_runtime.values import Value
+from atomiton_runtime.values import Value, preview
 
 Operation = Literal["read", "write", "append", "list", "exists", "create", "delete", "copy", "move"]
 
@@ -217,6 +217,21 @@ class FileSystem(NodeType):
         """Return `reads` for read, list and exists, `writes` for all others."""
         return "reads" if parameters.operation in ("read", "list", "exists") else "writes"
 
+    def outside(self, parameters: FileSystemParameters, context: NodeContext) -> Outside:
+        """Return the file that is read, or those that are written or gone; list and exists must look again."""
+        path = resolved(parameters.path, context.folder, "path")
+        match parameters.operation:
+            case "read":
+                return Outside(reads=(path,))
+            case "list" | "exists":
+                return Outside(looks=True)
+            case "copy" | "move":
+                target = _target(parameters, path, context)
+                left = (path, target) if parameters.operation == "move" else (target,)
+                return Outside(reads=(path,), leaves=left, does=_doing(parameters))
+            case "write" | "append" | "create" | "delete":
+                return Outside(leaves=(path,), does=_doing(parameters))
+
     def may_repeat(self, parameters: FileSystemParameters) -> bool:
         """Return whether a second time gives what the first one gave: not for append and move, for example."""
         if parameters.operation in ("write", "copy"):
@@ -333,10 +348,7 @@ def _delete(parameters: FileSystemParameters, path: Path, context: NodeContext) 
 
 
 def _take(parameters: FileSystemParameters, path: Path, context: NodeContext) -> dict[str, Value]:
-    assert parameters.target is not None
-    target = resolved(parameters.target, context.folder, "target")
-    if parameters.target.endswith(("/", os.sep)):
-        target /= path.name
+    target = _target(parameters, path, context)
     moving = parameters.operation == "move"
     is_folder = stat.S_ISDIR(path.lstat().st_mode)
     _refuse_onto_itself(path, target, parameters.operation)
@@ -351,6 +363,12 @@ def _take(parameters: FileSystemParameters, path: Path, context: NodeContext) ->
     return _outputs(str(target), target, size)
 
 
+def _target(parameters: FileSystemParameters, path: Path, context: NodeContext) -> Path:
+    assert parameters.target is not None
+    target = resolved(parameters.target, context.folder, "target")
+    return target / path.name if parameters.target.endswith(("/", os.sep)) else target
+
+
 def _refuse_onto_itself(path: Path, target: Path, operation: str) -> None:
     real, real_target = Path(os.path.realpath(path.parent)) / path.name, Path(os.path.realpath(target))
     same = real == real_target or (target.exists() and not path.is_symlink() and path.samefile(target))
@@ -361,6 +379,12 @@ def _refuse_onto_itself(path: Path, target: Path, operation: str) -> None:
 
 def _outputs(result: Value, path: Path, size_bytes: int | None) -> dict[str, Value]:
     return {"result": result, "path": printable(str(path)), "size_bytes": size_bytes}
+
+
+def _doing(parameters: FileSystemParameters) -> str:
+    verb = {"append": "appends to", "copy": "copies"}.get(parameters.operation, f"{parameters.operation}s")
+    to = f" to {parameters.target}" if parameters.target is not None else ""
+    return preview(f"{verb} {parameters.path}{to}")
 
 
 _PAST = {"copy": "copied", "move": "moved"}

@@ -7,11 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from atomiton_runtime.flow.catalogue import Complaint
-from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeError, NodeType, Port, Reply
+from atomiton_runtime.nodes.base import (
+    Effect,
+    Example,
+    NodeContext,
+    NodeError,
+    NodeType,
+    Outside,
+    Port,
+    Reply,
+)
 from atomiton_runtime.nodes.http.checks import request_complaints
 from atomiton_runtime.nodes.http.names import Names
 from atomiton_runtime.nodes.http.parameters import HttpRequestParameters
-from atomiton_runtime.values import Value
+from atomiton_runtime.nodes.http.secrecy import shown_url
+from atomiton_runtime.values import Value, preview
 
 if TYPE_CHECKING:
     from atomiton_runtime.nodes.http.resolver import Resolver
@@ -146,6 +156,11 @@ class HttpRequest(NodeType):
     def effect(self, parameters: HttpRequestParameters) -> Effect:
         """Return `reads` for GET, HEAD and OPTIONS, `writes` for all others."""
         return "reads" if parameters.method.upper() in _READS else "writes"
+
+    def outside(self, parameters: HttpRequestParameters, context: NodeContext) -> Outside:
+        """Return the request in words: what a server would answer, nobody can know before."""
+        del context
+        return Outside(does=preview(f"{parameters.method.upper()} {shown_url(parameters.url)}"))
 
     def may_repeat(self, parameters: HttpRequestParameters) -> bool:
         """Return whether a second request asks for nothing that the first did not (RFC 9110, 9.2.2)."""

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from atomiton_runtime.flow.catalogue import Complaint
-from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeType, Port
+from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeType, Outside, Port
 from atomiton_runtime.nodes.image_checks import found_wrong, overwrites_itself
 from atomiton_runtime.nodes.image_parameters import ImageParameters
+from atomiton_runtime.nodes.image_sources import used_files
 from atomiton_runtime.values import Value
 
 if TYPE_CHECKING:
@@ -166,6 +167,10 @@ class Image(NodeType):
     def effect(self, parameters: ImageParameters) -> Effect:
         """Return `reads` for info, `writes` for all others."""
         return "reads" if parameters.operation == "info" else "writes"
+
+    def outside(self, parameters: ImageParameters, context: NodeContext) -> Outside:
+        """Return all images, marks and fonts that are used, and the files that are written."""
+        return used_files(parameters, context)
 
     def may_repeat(self, parameters: ImageParameters) -> bool:
         """Return whether a second time gives what the first one gave: not where an image replaces itself."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from atomiton_runtime.nodes.base import NodeContext, NodeError
+from atomiton_runtime.nodes.base import NodeContext, NodeError, Outside
 from atomiton_runtime.nodes.image_formats import FORMATS, Format, by_extension, format_problem, renamed
 from atomiton_runtime.nodes.image_messages import Picture
 from atomiton_runtime.nodes.image_parameters import LAYERED, PLACEMENT, ImageParameters, Layer
@@ -61,12 +61,14 @@ def chosen(parameters: ImageParameters, context: NodeContext) -> Chosen:
 
 
 def targets(parameters: ImageParameters, images: Chosen, folder: Path) -> Sequence[Target]:
-    """Return the file that each result goes to: one for each image, or one for all layers together.
+    """Return the file that each result goes to: one for each image, one for all layers together, or none for info.
 
     Raises:
         NodeError: two would go to the same file (IMAGE-006), `output` cannot be a path (FILE-007), or says no
             format that can be written (PARAM-007).
     """
+    if parameters.operation == "info":
+        return ()
     output = parameters.output or ""
     wanted = FORMATS[parameters.format] if parameters.format else None
     path = resolved(output, folder, "output")
@@ -78,6 +80,45 @@ def targets(parameters: ImageParameters, images: Chosen, folder: Path) -> Sequen
     named = [path / (renamed(source.path.name, wanted) if wanted else source.path.name) for source in sources]
     _refuse_twice(named, sources)
     return [Target(path=each, format=wanted) for each in named]
+
+
+def mark_of(parameters: ImageParameters, folder: Path) -> Path | None:
+    """Return the file of the image that marks the others, if there is one."""
+    return None if parameters.mark is None else resolved(parameters.mark, folder, "mark")
+
+
+def font_of(parameters: ImageParameters, folder: Path) -> Path | None:
+    """Return the file of the font, or a bare name that the system has to find; None: the built-in one."""
+    given = parameters.font
+    if given is None:
+        return None
+    beside = resolved(given, folder, "font")
+    return Path(given) if not beside.exists() and Path(given).name == given else beside
+
+
+def used_files(parameters: ImageParameters, context: NodeContext) -> Outside:
+    """Return all files that are read and written.
+
+    Raises:
+        NodeError: as `chosen` and `targets` do.
+    """
+    images = chosen(parameters, context)
+    goals = targets(parameters, images, context.folder)
+    beside = (mark_of(parameters, context.folder), font_of(parameters, context.folder))
+    files = [path for path in beside if path is not None and path.is_absolute()]
+    return Outside(
+        reads=(*(picture.path for picture in images.pictures), *files),
+        leaves=tuple(goal.path for goal in goals),
+        does=_doing(parameters.output or "", len(goals), several=images.several),
+    )
+
+
+def _doing(output: str, count: int, *, several: bool) -> str:
+    if count == 0:
+        return ""
+    if not (several or names_folder(output)):
+        return preview(f"writes {output}")
+    return preview(f"writes {'an image' if count == 1 else f'{count} images'} to {output}")
 
 
 def names_folder(output: str) -> bool:

@@ -11,11 +11,10 @@ from atomiton_runtime.nodes.base import NodeContext, NodeError
 from atomiton_runtime.nodes.file_errors import explained
 from atomiton_runtime.nodes.files import replacing
 from atomiton_runtime.nodes.image_messages import Begin, Describe, Made, Picture, Work, about, refusal
-from atomiton_runtime.nodes.image_parameters import ImageParameters, Layer
-from atomiton_runtime.nodes.image_sources import LAYERED, Target, chosen, targets
+from atomiton_runtime.nodes.image_parameters import LAYERED, ImageParameters, Layer
+from atomiton_runtime.nodes.image_sources import Target, chosen, font_of, mark_of, targets
 from atomiton_runtime.nodes.image_workers import Lend, Studio
 from atomiton_runtime.nodes.listing import printable
-from atomiton_runtime.nodes.paths import resolved
 from atomiton_runtime.values import Value
 
 
@@ -34,13 +33,13 @@ def worked(parameters: ImageParameters, context: NodeContext, lend: Lend) -> dic
         NodeCancelledError: the attempt was told to stop, and nothing works for it any more.
     """
     images = chosen(parameters, context)
-    goals = () if parameters.operation == "info" else targets(parameters, images, context.folder)
+    goals = targets(parameters, images, context.folder)
     begin = Begin(
         parameters=msgspec.structs.replace(
             parameters, path=None, paths=None, output=None, mark=None, font=None
         ),
         above=_above(parameters, images.pictures, context.folder),
-        font=_font(parameters.font, context.folder),
+        font=font_of(parameters, context.folder),
     )
     done: list[Done] = []
     with lend(begin, context.cancel) as studio:
@@ -70,18 +69,9 @@ def _outputs(done: Sequence[Done], *, several: bool) -> dict[str, Value]:
 
 def _above(parameters: ImageParameters, pictures: Sequence[Picture], folder: Path) -> Sequence[Picture]:
     """Return what lies over the first image, or over each one as its mark."""
-    if parameters.mark is None:
-        return pictures[1:] if parameters.operation in LAYERED else ()
-    path = resolved(parameters.mark, folder, "mark")
-    return [Picture(path=path, origin="`mark`", placement=Layer(path="."))]
-
-
-def _font(given: str | None, folder: Path) -> Path | None:
-    if given is None:
-        return None
-    beside = resolved(given, folder, "font")
-    # A bare name that is no file here is left to the system to find.
-    return Path(given) if not beside.exists() and Path(given).name == given else beside
+    if mark := mark_of(parameters, folder):
+        return [Picture(path=mark, origin="`mark`", placement=Layer(path="."))]
+    return pictures[1:] if parameters.operation in LAYERED else ()
 
 
 def _made(studio: Studio, picture: Picture, target: Target, context: NodeContext) -> Done:

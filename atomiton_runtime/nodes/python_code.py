@@ -4,17 +4,18 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
 
 from atomiton_runtime.flow.catalogue import Complaint
-from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeError, NodeType, Port
+from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeError, NodeType, Outside, Port
 from atomiton_runtime.nodes.paths import resolved
 from atomiton_runtime.nodes.python_source import Source
 from atomiton_runtime.nodes.scalars import IS_CODE, Size
-from atomiton_runtime.values import Value
+from atomiton_runtime.values import Value, preview
 
 FUNCTION = "run"
 """What `code` defines."""
@@ -63,6 +64,7 @@ class Python(NodeType):
 
     name = "python"
     repeatable = False
+    uses = frozenset({"vars"})
     ports = (
         Port("result", "What the function returned."),
         Port("stdout", "What it printed; at most 10 MiB."),
@@ -104,6 +106,13 @@ class Python(NodeType):
         """Return `writes`: nobody knows what a function does."""
         del parameters
         return "writes"
+
+    def outside(self, parameters: PythonParameters, context: NodeContext) -> Outside:
+        """Return the file of the function; what the function does, nobody can know before."""
+        if parameters.code is not None:
+            return Outside(does=f"calls {FUNCTION}()")
+        does = preview(f"calls {_function(parameters)}() of {parameters.file}")
+        return Outside(reads=(_file(parameters, context),), does=does)
 
     def complaints(self, parameters: Mapping[str, Any]) -> Sequence[Complaint]:
         """Return what is missing or not used, and where the code is no Python."""
@@ -151,14 +160,22 @@ def _source(parameters: PythonParameters, context: NodeContext) -> Source:
         return Source(
             code=parameters.code, file=context.flow_path or "<code>", lines=lines, function=FUNCTION
         )
-    path = resolved(parameters.file or "", context.folder, "file")
+    path = _file(parameters, context)
     try:
         code = path.read_bytes()
     except OSError as error:
         message = f"`file` cannot be read: {path}: {error.strerror}"
         hint = "paths are relative to the flow's folder"
         raise NodeError("PYTHON-005", message, hint=hint) from error
-    return Source(code=code, file=str(path), function=parameters.function or FUNCTION)
+    return Source(code=code, file=str(path), function=_function(parameters))
+
+
+def _file(parameters: PythonParameters, context: NodeContext) -> Path:
+    return resolved(parameters.file or "", context.folder, "file")
+
+
+def _function(parameters: PythonParameters) -> str:
+    return parameters.function or FUNCTION
 
 
 def _interpreter(parameters: PythonParameters, context: NodeContext) -> str:

@@ -18,6 +18,7 @@ from atomiton_runtime.nodes.base import (
     NodeContext,
     NodeError,
     NodeType,
+    Outside,
     Port,
 )
 from atomiton_runtime.nodes.content import as_bytes
@@ -26,11 +27,12 @@ from atomiton_runtime.nodes.paths import resolved
 from atomiton_runtime.nodes.processes import Ended, signal_name, start_tree
 from atomiton_runtime.nodes.scalars import Size
 from atomiton_runtime.nodes.streams import Capture, converse
-from atomiton_runtime.values import Value
+from atomiton_runtime.values import Value, preview
 
 Word = str | int | float
 
 _SHOWN_LINES = 10
+_SHOWN_CHARS = 80
 _NO_SHELLS = frozenset({"nologin", "false", "true"})
 
 
@@ -127,6 +129,11 @@ class ShellCommand(NodeType):
             toml='shell = true\nprogram = \'printf %s "$GREETING"\'\nenv = { GREETING = "hi" }',
             outputs={"stdout": "hi"},
         ),
+        Example(
+            title="A program by its path",
+            toml='program = "/bin/echo"\nargs = ["hello"]',
+            outputs={"stdout": "hello\n"},
+        ),
         Example(title="A program that fails", toml='program = "false"', error="SHELL-003"),
         Example(
             title="A program that is not there", toml='program = "no-such-program-here"', error="SHELL-001"
@@ -143,6 +150,15 @@ class ShellCommand(NodeType):
         """Return `writes`: nobody knows what a program does."""
         del parameters
         return "writes"
+
+    def outside(self, parameters: ShellCommandParameters, context: NodeContext) -> Outside:
+        """Return the program, where it is named by its path; what it does, nobody can know before."""
+        if parameters.shell:
+            return Outside(does="runs a shell script")
+        words = " ".join(map(str, (parameters.program, *parameters.args)))
+        folder = resolved(parameters.cwd, context.folder, "cwd")
+        reads = (_path_of(parameters.program, folder),) if _is_path(parameters.program) else ()
+        return Outside(reads=reads, does=preview(f"runs {words}", _SHOWN_CHARS))
 
     def execute(self, parameters: ShellCommandParameters, context: NodeContext) -> dict[str, Value]:
         """Run the command and return what it printed."""
@@ -217,14 +233,22 @@ def _command(
 
 
 def _program(program: str, folder: Path, environment: Mapping[str, str]) -> str:
+    if _is_path(program):
+        return _program_at(_path_of(program, folder), program)
     path = environment.get("PATH", os.defpath)
-    if os.path.dirname(program) or program.startswith("~"):  # noqa: PTH120  # pathlib drops the "./" that matters
-        return _program_at(resolved(program, folder, "program"), program)
     found = shutil.which(program, path=path)
     if found is None:
         message = f"there is no program `{_short(program)}`"
         raise NodeError("SHELL-001", message, hint=_suggestion(program, path))
     return str(folder / found)
+
+
+def _is_path(program: str) -> bool:
+    return bool(os.path.dirname(program)) or program.startswith("~")  # noqa: PTH120  # pathlib drops the "./" that matters
+
+
+def _path_of(program: str, folder: Path) -> Path:
+    return resolved(program, folder, "program")
 
 
 def _program_at(path: Path, program: str) -> str:

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta
 
 from atomiton_runtime.flow.catalogue import Complaint
 from atomiton_runtime.nodes import files
-from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeType, Port
+from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeType, Outside, Port
 from atomiton_runtime.nodes.cell_ranges import CellRange, parse_range
 from atomiton_runtime.nodes.csv_rows import decoded, read_rows, write_rows
 from atomiton_runtime.nodes.file_errors import explained
@@ -23,7 +23,7 @@ from atomiton_runtime.nodes.spreadsheet_sources import Source, opened
 from atomiton_runtime.nodes.tables import Cells, Table, assembled, table_to_write
 from atomiton_runtime.nodes.workbook_formats import TEXT_FORMATS, Format, format_of
 from atomiton_runtime.nodes.workbook_writing import DEFAULT_SHEET, write_workbook
-from atomiton_runtime.values import Value
+from atomiton_runtime.values import Value, preview
 
 _OTHER_DELIMITERS = ";\t|,"
 
@@ -208,6 +208,15 @@ class Spreadsheet(NodeType):
     def effect(self, parameters: SpreadsheetParameters) -> Effect:
         """Return `reads` for `read` and `writes` for `write`."""
         return "reads" if parameters.operation == "read" else "writes"
+
+    def outside(self, parameters: SpreadsheetParameters, context: NodeContext) -> Outside:
+        """Return the file that is read or written; nothing for `data`."""
+        if parameters.path is None:
+            return Outside()
+        path = resolved(parameters.path, context.folder, "path")
+        if parameters.operation == "read":
+            return Outside(reads=(path,))
+        return Outside(leaves=(path,), does=preview(f"writes {parameters.path}"))
 
     def complaints(self, parameters: Mapping[str, Any]) -> Sequence[Complaint]:
         """Return what the operation or the format lacks or would not use, and what is wrong with a text."""
