@@ -61,7 +61,7 @@ def mixed(nodes: int) -> bytes:
         'type = "transform"\noperation = "sort"\nkey = "total"\ndirection = "desc"  # largest first',
         'type = "http-request"\nurl = "https://example.org/{{ vars.source }}"\nretry = 3\ntimeout = "30s"',
         'type = "shell-command"\nprogram = "git"\nargs = ["log", "--oneline", "-n", "5"]\nreuse = "never"',
-        'type = "python"\ncode = \'\'\'\ndef run(input):\n    return input\n\'\'\'',
+        "type = \"python\"\ncode = '''\ndef run(input):\n    return input\n'''",
         'type = "edit-fields"\nwhen = "vars.minimum > 10"\nvalues = { source = "{{ vars.source }}", deep = { a = [1, 2.5] } }',
         'type = "loop"\nitems = "{{ input }}"\n[nodes.n%d.nodes.one]\ntype = "edit-fields"\nvalues = { name = "{{ item }}" }',
     )
