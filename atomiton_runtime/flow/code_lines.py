@@ -1,10 +1,11 @@
 """Finds the lines of a flow file that hold the text of a parameter."""
 
 import re
-import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+
+import tomli
 
 from atomiton_runtime.flow.findings import KeyPath
 
@@ -78,6 +79,6 @@ class CodeLines:
 
 def _read(written: str) -> object:
     try:
-        return tomllib.loads(f"value = {written}")["value"]
-    except tomllib.TOMLDecodeError:
+        return tomli.loads(f"value = {written}")["value"]
+    except tomli.TOMLDecodeError:
         return None

@@ -100,8 +100,13 @@ class _Compiled:
 
     @property
     def uses(self) -> tuple[Use, ...]:
-        """The names it uses."""
+        """The names it uses, without those that it sets itself."""
         return self._program.uses
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its value depends on; see `names.names_of`."""
+        return self._program.names
 
     def _run(self, scope: Scope) -> Value:
         try:

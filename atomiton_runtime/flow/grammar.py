@@ -8,30 +8,33 @@ from jinja2 import nodes
 from atomiton_runtime.flow.filters import FILTERS, TESTS
 from atomiton_runtime.flow.limits import MAX_BLOCKS, MAX_DEPTH, Refused
 from atomiton_runtime.flow.lookup import MAPPING_HINTS, TEXT_METHODS, did_you_mean
-from atomiton_runtime.flow.names import FUNCTIONS, Use
+from atomiton_runtime.flow.names import FUNCTIONS, Use, UsedNames
 
 _STATEMENTS = (nodes.Output, nodes.If, nodes.For, nodes.Assign)
 _LOOP_FUNCTIONS = frozenset(("cycle", "changed"))
 
 
-def inspect(tree: nodes.Template) -> tuple[Use, ...]:
-    """Return the names that `tree` uses, each once, without those that it sets itself.
+def inspect(tree: nodes.Template) -> UsedNames:
+    """Return the names that `tree` uses.
 
     Raises:
         Refused: it holds what is not allowed (EXPR-005, EXPR-006, EXPR-007).
     """
     uses: dict[Use, None] = {}
     own: set[str] = set()
+    with_key: set[int] = set()
     for node in _walk(tree):
         _check(node)
         match node:
             case nodes.Getattr(node=nodes.Name(ctx="load") as name):
                 uses[Use(name.name, node.attr)] = None
+                with_key.add(id(name))
             case nodes.Getitem(node=nodes.Name(ctx="load") as name, arg=nodes.Const(value=str() as key)):
                 uses[Use(name.name, key)] = None
+                with_key.add(id(name))
             case nodes.Call(node=nodes.Name(name=function)) if function in FUNCTIONS:
                 own.add(function)
-            case nodes.Name(ctx="load"):
+            case nodes.Name(ctx="load") if id(node) not in with_key:
                 uses[Use(node.name, None)] = None
             case nodes.Name(ctx="store"):
                 own.add(node.name)
@@ -39,12 +42,7 @@ def inspect(tree: nodes.Template) -> tuple[Use, ...]:
                 own.add("loop")
             case _:
                 pass
-    return tuple(use for use in uses if use.name not in own and not _repeats_a_key(use, uses))
-
-
-def _repeats_a_key(use: Use, uses: dict[Use, None]) -> bool:
-    # The name below `a.b` is met as well; a fault of it would be told twice.
-    return use.key is None and any(other.name == use.name and other.key is not None for other in uses)
+    return UsedNames(tuple(uses), frozenset(own))
 
 
 def _walk(tree: nodes.Template) -> Iterator[nodes.Node]:

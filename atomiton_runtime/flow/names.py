@@ -1,6 +1,6 @@
 """Decides, before anything runs, whether an expression uses only what exists where it stands."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +18,9 @@ OUTER = "outer"
 FUNCTIONS = frozenset(("range",))
 """What may be called by its bare name."""
 
+_HAVE_KEYS = frozenset(("vars", "env", "secrets", "run", "flow"))
+"""The names whose keys change each on its own."""
+_MEANING_SOMETHING = EVERYWHERE | OF_ITEMS | {OUTER}
 _ONLY_BY_NAME = "secrets are only taken one by one, each by its name"
 _KEYS = {"run": RUN_KEYS, "flow": FLOW_KEYS}
 _WHERE_ITEMS = {
@@ -33,6 +36,32 @@ class Use(NamedTuple):
 
     name: str
     key: str | None
+
+
+class UsedNames(NamedTuple):
+    """The names in an expression or template."""
+
+    uses: tuple[Use, ...]
+    """All of them, each once, in their order."""
+    own: frozenset[str] = frozenset()
+    """Those that it sets itself, somewhere."""
+
+    @property
+    def from_outside(self) -> tuple[Use, ...]:
+        """Those that must exist where it stands."""
+        return tuple(use for use in self.uses if use.name not in self.own) if self.own else self.uses
+
+
+def names_of(uses: Iterable[Use]) -> frozenset[str]:
+    """Return what the values of `uses` depend on: `vars.limit`, `input`, or `vars` where it is used as a whole.
+
+    Names that mean nothing outside of an expression are left out.
+    """
+    return frozenset(
+        f"{use.name}.{use.key}" if use.key is not None and use.name in _HAVE_KEYS else use.name
+        for use in uses
+        if use.name in _MEANING_SOMETHING
+    )
 
 
 class NameFault(msgspec.Struct, frozen=True):
@@ -55,9 +84,12 @@ def name_faults(
         variables: the names of the flow's variables.
         repeats: which of `item`, `index`, `acc` and `outer` exist here.
     """
+    told: list[NameFault] = []
     for use in uses:
         fault = _fault(use, variables, repeats)
-        if fault is not None:
+        # `x.a + x` is wrong once, if it is `x` that does not exist.
+        if fault is not None and fault not in told:
+            told.append(fault)
             yield fault
 
 

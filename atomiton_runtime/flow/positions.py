@@ -1,9 +1,9 @@
 """Finds the line and column of a key or value: parses the file once more, and only when there is a problem."""
 
-import tomllib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import tomli
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
 
@@ -100,7 +100,7 @@ class Positions:
         written = self._raw[part.start_byte : part.end_byte].decode()
         if part.type == "bare_key":
             return written
-        return next(iter(tomllib.loads(f"{written} = 0")))
+        return next(iter(tomli.loads(f"{written} = 0")))
 
 
 def _parts(key: Node) -> list[Node]:

@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 from atomiton_runtime.errors import AtomitonError
 from atomiton_runtime.flow.data import plain_value, to_text
 from atomiton_runtime.flow.limits import MAX_LENGTH, MAX_TEXT, Refused
-from atomiton_runtime.flow.names import Use
+from atomiton_runtime.flow.names import Use, UsedNames, names_of
 from atomiton_runtime.values import Value
 
 Names: TypeAlias = Mapping[str, object]
@@ -40,12 +40,12 @@ _PYTHON_KIND = re.compile("|".join(_KINDS))
 class Program:
     """A checked expression or template; runs any number of times, in any thread."""
 
-    __slots__ = ("_build", "_function", "_plain", "text", "uses")
+    __slots__ = ("_build", "_function", "_plain", "names", "text", "uses")
 
     def __init__(
         self,
         text: str,
-        uses: tuple[Use, ...],
+        used: UsedNames,
         *,
         plain: Function | None = None,
         build: Callable[[], Function],
@@ -54,12 +54,14 @@ class Program:
 
         Args:
             text: as written.
-            uses: the names in it.
+            used: the names in it.
             plain: gives its value without Jinja, or `_UNUSUAL`.
             build: gives the code of it; called when it first runs, perhaps by two threads at once.
         """
         self.text = text
-        self.uses = uses
+        self.uses = used.from_outside
+        # Also those that it sets itself, since that may be later: `{{ vars.x }}{% set vars = 1 %}`.
+        self.names = names_of(used.uses)
         self._plain = plain
         self._build = build
         self._function: Function | None = None
@@ -96,12 +98,14 @@ def compile_bare(text: str) -> Program:
     """
     if plain := _PLAIN_EXPRESSION.fullmatch(text):
         path = _path(plain[1])
-        return Program(text, (_use(path),), plain=_plain_value(path), build=lambda: _bare_code(text)[1]())
-    uses, build = _bare_code(text)
-    return Program(text, uses, build=build)
+        return Program(
+            text, UsedNames((_use(path),)), plain=_plain_value(path), build=lambda: _bare_code(text)[1]()
+        )
+    used, build = _bare_code(text)
+    return Program(text, used, build=build)
 
 
-def _bare_code(text: str) -> tuple[tuple[Use, ...], Callable[[], Function]]:
+def _bare_code(text: str) -> tuple[UsedNames, Callable[[], Function]]:
     from atomiton_runtime.flow import code, grammar
 
     _check_length(text)
@@ -121,16 +125,16 @@ def compile_text(text: str) -> Program:
     """
     pieces = _PLAIN_SLOT.split(text)
     if len(pieces) == 1 or any(_OPENING.search(literal) for literal in pieces[::2]):
-        uses, build = _template_code(text)
-        return Program(text, uses, build=build)
+        used, build = _template_code(text)
+        return Program(text, used, build=build)
     paths = [_path(name) for name in pieces[1::2]]
     only = len(paths) == 1 and not pieces[0] and not pieces[2]
     plain = _plain_value(paths[0]) if only else _plain_text(pieces[::2], paths)
-    uses = tuple(dict.fromkeys(map(_use, paths)))
-    return Program(text, uses, plain=plain, build=lambda: _template_code(text)[1]())
+    used = UsedNames(tuple(dict.fromkeys(map(_use, paths))))
+    return Program(text, used, plain=plain, build=lambda: _template_code(text)[1]())
 
 
-def _template_code(text: str) -> tuple[tuple[Use, ...], Callable[[], Function]]:
+def _template_code(text: str) -> tuple[UsedNames, Callable[[], Function]]:
     from atomiton_runtime.flow import code, grammar
 
     _check_length(text)

@@ -1,17 +1,17 @@
 """Turns the bytes of a flow file into checked text and data, or says where they stop making sense."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
+import tomli
 
 from atomiton_runtime.flow.problems import Problem
 
 MAX_BYTES = 1024 * 1024
 MAX_KEY_PARTS = 100
-"""Most parts of a dotted key: tomllib's time grows with their square."""
+"""Most parts of a dotted key: tomli's time grows with their square."""
 
 _BOM = "\ufeff"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -99,8 +99,8 @@ def _check_characters(text: str, file: str) -> None:
 
 def _data(text: str, file: str) -> dict[str, object]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as exc:
         raise _Stop(_syntax_problem(str(exc), text, file)) from exc
     except RecursionError as exc:
         message = "lists or tables are nested too deep"
