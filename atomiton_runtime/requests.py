@@ -30,6 +30,12 @@ class RunFlow(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", ta
     """What the run is to be called, so that a client whose runtime dies before it answers can look for it."""
     follow: bool = False
     """After the response come the run's events, until its last."""
+    fresh: bool = False
+    """Everything is executed, `reuse = "always"` or not."""
+    from_node: str | None = None
+    """This node and all that depends on it are executed; of the others, what still holds is not."""
+    only_node: str | None = None
+    """This node is executed, and before it what it needs and has no result of that holds; nothing else."""
 
 
 class ResumeRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="resume"):

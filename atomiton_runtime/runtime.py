@@ -22,6 +22,7 @@ from atomiton_runtime.actors.messages import (
     StartRun,
 )
 from atomiton_runtime.actors.system import ActorSystem
+from atomiton_runtime.choosing import choose
 from atomiton_runtime.control.door import Answer, ControlDoor
 from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
@@ -257,13 +258,13 @@ class Runtime:
             UsageError: there is no such flow (FLOW-404), or a variable is wrong (VAR-...).
             FlowInvalid: the file has problems, and no earlier version of it is loaded.
         """
-        return self._start(flow, variables, "api")
+        return self._start(RunFlow(flow=flow), variables)
 
     def start_run(self, request: RunFlow | ResumeRun) -> Run:
         """Execute what a client asks for; return at once. Raises as `run` and `resume` do."""
         if isinstance(request, ResumeRun):
             return self.resume(request.run_id, rerun=request.rerun, skip=request.skip)
-        return self._start(request.flow, dict(request.variables), request.trigger, request.run_id)
+        return self._start(request, dict(request.variables))
 
     def resume(self, run_id: RunId, *, rerun: Sequence[str] = (), skip: Sequence[str] = ()) -> Run:
         """Continue a run that did not come to its end, as a run of its own; return at once.
@@ -338,14 +339,20 @@ class Runtime:
         open_runs = self.history(statuses=("queued", "running"), limit=10_000)
         return tuple(summary for summary in reversed(open_runs) if summary.run_id in ids)
 
-    def _start(
-        self, ref: str, given: dict[str, object], trigger: ev.Trigger, run_id: RunId | None = None
-    ) -> Run:
-        flow = self.flow(ref)
+    def _start(self, request: RunFlow, given: dict[str, object]) -> Run:
+        flow = self.flow(request.flow)
         variables = check_variables(flow.variables, given, from_text=False)
-        if run_id is not None:
-            self._must_be_new(run_id)
-        order = StartRun(run_id=run_id or new_run_id(), flow=flow, variables=variables, trigger=trigger)
+        if request.run_id is not None:
+            self._must_be_new(request.run_id)
+        chosen = choose(flow, request)
+        order = StartRun(
+            run_id=request.run_id or new_run_id(),
+            flow=flow,
+            variables=variables,
+            trigger=request.trigger,
+            kept=chosen.left_out,
+            reuse=chosen.reuse,
+        )
         return self._begin(order)
 
     def _must_be_new(self, run_id: RunId) -> None:

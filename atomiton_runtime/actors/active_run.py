@@ -150,7 +150,11 @@ class ActiveRun:
 
     def _may_reuse(self, scope: Scope, node: Node) -> bool:
         reuse = self.request.reuse
-        if node.reuse == "never" or reuse.mode == "none" or (reuse.mode == "declared" and node.reuse != "always"):
+        if (
+            node.reuse == "never"
+            or reuse.mode == "none"
+            or (reuse.mode == "declared" and node.reuse != "always")
+        ):
             return False
         return not reuse.forced or self._top(scope, node) not in reuse.forced
 

@@ -74,9 +74,10 @@ class Conductor(GuardedActor[ConductorMessage]):
     """Lets every run proceed. Never asks, sleeps or opens a file.
 
     Owns: the state of all runs, their timers and queues, and which node execution is idle. Receives: `StartRun`,
-    `EndRun`, `EndAllRuns`, `NodeAnswered`, `ReusableFound`, `NodeSpoke`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`, `TimeIsUp`.
-    Sends: `Append` to the keeper, `ExecuteNode` and `FindReusable` to node executions. Rank: CONDUCTOR. When it dies its successor has
-    the same book and mailbox; a handler that raises ends the run it was about, and no other.
+    `EndRun`, `EndAllRuns`, `NodeAnswered`, `ReusableFound`, `NodeSpoke`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`,
+    `TimeIsUp`. Sends: `Append` to the keeper, `ExecuteNode` and `FindReusable` to node executions. Rank: CONDUCTOR.
+    When it dies its successor has the same book and mailbox; a handler that raises ends the run it was about, and no
+    other.
     """
 
     def __init__(

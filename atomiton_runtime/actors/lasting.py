@@ -51,7 +51,7 @@ class Lasting:
         except AtomitonError as error:
             # The execution itself says better what is wrong, if it is.
             log.debug("%s has no key: %s", order.node_id, error.message)
-        except Exception as error:  # a border: a stranger's declarations may raise anything
+        except Exception as error:  # noqa: BLE001  # a border: a stranger's declarations may raise anything
             log.warning("%s cannot say what it depends on: %r", catalogued.name, error)
 
     def _look(self) -> None:
@@ -78,9 +78,7 @@ class Lasting:
         if self._key is None or self._outside.looks:
             return None
         order = self._order
-        wanted = Wanted(
-            flow_path=order.flow_path, node=order.written, flow=order.flow, node_id=order.node_id
-        )
+        wanted = Wanted(flow_path=order.flow_path, node=order.written, flow=order.flow, node_id=order.node_id)
         return self._reusing.find(wanted, self._key, self._context.cancel.raise_if_cancelled)
 
     def recorded(self, outcome: Succeeded) -> Succeeded:
@@ -91,7 +89,9 @@ class Lasting:
             if key is not None and not self._has_read_what_it_was(key):
                 key = None
         except AtomitonError as error:
-            log.warning("%s is not reused, for its files cannot be looked at: %s", self._order.node_id, error.message)
+            log.warning(
+                "%s is not reused, for its files cannot be looked at: %s", self._order.node_id, error.message
+            )
             key = None
         return msgspec.structs.replace(
             outcome,

@@ -5,7 +5,14 @@ from typing import assert_never
 
 from atomiton_runtime.actors.attempt import Tools, attempt
 from atomiton_runtime.actors.base import Address, GuardedActor
-from atomiton_runtime.actors.messages import ExecuteNode, FindReusable, NodeAnswered, NodeMessage, NodeSpoke, ReusableFound
+from atomiton_runtime.actors.messages import (
+    ExecuteNode,
+    FindReusable,
+    NodeAnswered,
+    NodeMessage,
+    NodeSpoke,
+    ReusableFound,
+)
 from atomiton_runtime.actors.reusing import Reusing
 from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo
@@ -21,7 +28,8 @@ class NodeExecution(GuardedActor[NodeMessage]):
     """Executes attempts, of any node of any run: starting an actor costs more than a whole node, so it is reused.
 
     Owns: nothing between two messages. Receives: `ExecuteNode`, `FindReusable`. Sends: `NodeAnswered`,
-    `NodeSpoke` and `ReusableFound` to the conductor. Rank: NODE. When it dies its successor answers what is in the mailbox.
+    `NodeSpoke` and `ReusableFound` to the conductor. Rank: NODE. When it dies its successor answers what is in the
+    mailbox.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Finds out whether the result of an earlier execution still holds."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.kept import Kept, kept_of
-from atomiton_runtime.run.reuse import Digest, Key
+from atomiton_runtime.run.reuse import Key
 from atomiton_runtime.storage.large_values import LargeValues, large_value
 from atomiton_runtime.storage.results import Execution, Results
 from atomiton_runtime.values import Value

@@ -21,6 +21,8 @@ from atomiton_runtime.runtime import Runtime
 
 _FLOW = "atomiton.flow"
 _RUNTIME = "atomiton.runtime"
+_WITH_VALUE = ("--var", "--from", "--only")
+_WITHOUT_VALUE = ("--json", "--fresh", "--help", "-h")
 
 
 class _RunCommand(click.Command):
@@ -78,10 +80,20 @@ def _names(parameters: Sequence[click.Parameter]) -> list[str]:
 @click.argument("flow")
 @click.option("--var", multiple=True, metavar="NAME=VALUE", help="Set a variable, whatever its name is.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as a JSON document.")
+@click.option("--fresh", is_flag=True, help='Execute every node, also those with reuse = "always".')
+@click.option("--from", "from_node", metavar="NODE", help="Execute NODE and what depends on it; reuse the rest.")
+@click.option("--only", "only_node", metavar="NODE", help="Execute NODE, and of what it needs only what has changed.")
 @pass_installation
 @click.pass_context
 def command(
-    ctx: click.Context, _installation: Installation, flow: str, var: Sequence[str], as_json: bool
+    ctx: click.Context,
+    _installation: Installation,
+    flow: str,
+    var: Sequence[str],
+    as_json: bool,
+    fresh: bool,
+    from_node: str | None,
+    only_node: str | None,
 ) -> int:
     """Run FLOW, the id of a flow or the path of its file, and print its results.
 
@@ -95,9 +107,15 @@ def command(
     loaded: Flow = ctx.meta[_FLOW]
     variables = flags.given_values(ctx, loaded.variables, var)
     display = display_of(loaded, as_json=as_json)
-    document, code = execute_or_hand_over(
-        runtime, RunFlow(flow=flow, variables=variables, trigger="cli"), loaded, display
+    request = RunFlow(
+        flow=flow,
+        variables=variables,
+        trigger="cli",
+        fresh=fresh,
+        from_node=from_node,
+        only_node=only_node,
     )
+    document, code = execute_or_hand_over(runtime, request, loaded, display)
     show_end(document, loaded, display, as_json=as_json)
     return code
 
@@ -138,11 +156,11 @@ def _flow_argument(args: Sequence[str]) -> str | None:
     for word in words:
         if word == "--":
             return next(words, None)
-        if word == "--var":
+        if word in _WITH_VALUE:
             next(words, None)
         elif not word.startswith("-"):
             return word
-        elif word not in ("--json", "--help", "-h") and not word.startswith("--var="):
+        elif word not in _WITHOUT_VALUE and word.partition("=")[0] not in _WITH_VALUE:
             # A flag of a flow that is not named yet: its value cannot be told from the flow.
             return None
     return None

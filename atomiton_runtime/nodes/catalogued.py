@@ -7,6 +7,7 @@ import msgspec
 from atomiton_runtime.flow.catalogue import BodyKind, Complaint, ParameterInfo
 from atomiton_runtime.nodes import parameters as checked
 from atomiton_runtime.nodes.base import NodeType
+from atomiton_runtime.run.reuse import digest
 
 BUILT_IN_SOURCE = "built-in"
 
@@ -14,10 +15,13 @@ BUILT_IN_SOURCE = "built-in"
 class CataloguedType:
     """A node type with everything that is derived from its declaration once."""
 
-    def __init__(self, node_type: NodeType, source: str) -> None:
+    def __init__(self, node_type: NodeType, source: str, code: bytes = b"") -> None:
         self.node_type = node_type
         self.source = source
         """`BUILT_IN_SOURCE`, the path of its file, or its entry point."""
+        changed = f" {digest(code)}" if code else ""
+        self.identity = f"{node_type.name} {node_type.version}{changed}"
+        """Says which type it is and in which version; with the hash of its code, where that may change at any time."""
         self.name: str = node_type.name
         self.ports: tuple[str, ...] = tuple(port.name for port in node_type.ports)
         self.body: BodyKind | None = node_type.body

@@ -27,7 +27,7 @@ def _read(path: Path, loaded: dict[Path, CataloguedType]) -> tuple[Problem, ...]
         refusal = distrust(path)
         if refusal is not None:
             return (_refused(path, refusal),)
-        loaded[path] = CataloguedType(load_file(path, source), str(path))
+        loaded[path] = CataloguedType(load_file(path, source), str(path), source)
     except PluginBroken as broken:
         return file_problems(broken.faults, path, source)
     return ()

@@ -31,8 +31,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parts: dict[str, str]
     """Name -> canonical JSON, or the hash of it: `type`, `parameter limit`, `input`, `reads /data/a.csv`, ..."""
     written: Digest | None = None
-    """Of the node as it is written and of what it is given, nothing of it evaluated: where this is the same, the key is,
-    as long as what it reads outside is. None: its templates give something else each time (`now`)."""
+    """Of the node as it is written and of what it is given, nothing evaluated: where this is the same, the key is, as
+    long as what it reads outside is. None: its templates give something else each time (`now`)."""
 
 
 def digest(content: bytes) -> Digest:

@@ -25,9 +25,9 @@ from atomiton_runtime.storage.additions import Addition, Tail, changed_summaries
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import damaged, not_open, not_there, only_readable, reported
 from atomiton_runtime.storage.large_values import LargeValues
+from atomiton_runtime.storage.results import recorded
 from atomiton_runtime.storage.salvage import is_sound, is_whole, readable_journals, set_aside
 from atomiton_runtime.storage.sqlite_errors import explained, is_read_only
-from atomiton_runtime.storage.results import recorded
 from atomiton_runtime.storage.sqlite_reading import connect_again, connect_beside, connect_for_reading
 from atomiton_runtime.storage.sqlite_results import SqliteResults
 from atomiton_runtime.storage.sqlite_schema import check_file, check_version, prepare
@@ -75,7 +75,7 @@ class SqliteEngine(StorageEngine):
         self.large_values = LargeValues(
             self._path.with_name(f"{self._path.name}.values"), sync=durability == "power"
         )
-        self.results = SqliteResults(self._path, self._connected_to_read)
+        self.results = self._reader = SqliteResults(self._path, self._connected_to_read)
         self._busy_timeout_s = busy_timeout_s
         self._connection: sqlite3.Connection | None = None
         self._only_reads = False
@@ -262,7 +262,7 @@ class SqliteEngine(StorageEngine):
 
     def close(self) -> None:
         """Close the connection; SQLite then folds the write-ahead log into the file."""
-        self.results.close()
+        self._reader.close()
         connection, self._connection = self._connection, None
         self._tails = {}
         if connection is not None:
@@ -277,7 +277,7 @@ class SqliteEngine(StorageEngine):
         """Put what the open, deleted file holds into the one that is there now, or into a new one."""
         old = self._opened()
         self._connection = None
-        self.results.close()
+        self._reader.close()
         try:
             self.open()
             with self._transaction() as connection:
@@ -302,7 +302,7 @@ class SqliteEngine(StorageEngine):
         """Open the file anew; return whether that was possible."""
         old = self._opened()
         self._connection = None
-        self.results.close()
+        self._reader.close()
         try:
             self.open()
         except StorageError:
