@@ -25,7 +25,7 @@ def choose(flow: Flow, request: RunFlow) -> Choice:
     """Return what a run is to do with the nodes of its flow.
 
     Raises:
-        UsageError: a node is named that the flow does not have (RUN-025), or the choices contradict each other (RUN-026).
+        UsageError: there is no node of a name that is given (RUN-025), or the choices contradict each other (RUN-026).
     """
     chosen = [
         option

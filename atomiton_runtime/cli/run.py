@@ -81,8 +81,12 @@ def _names(parameters: Sequence[click.Parameter]) -> list[str]:
 @click.option("--var", multiple=True, metavar="NAME=VALUE", help="Set a variable, whatever its name is.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as a JSON document.")
 @click.option("--fresh", is_flag=True, help='Execute every node, also those with reuse = "always".')
-@click.option("--from", "from_node", metavar="NODE", help="Execute NODE and what depends on it; reuse the rest.")
-@click.option("--only", "only_node", metavar="NODE", help="Execute NODE, and of what it needs only what has changed.")
+@click.option(
+    "--from", "from_node", metavar="NODE", help="Execute NODE and what depends on it; reuse the rest."
+)
+@click.option(
+    "--only", "only_node", metavar="NODE", help="Execute NODE, and of what it needs only what has changed."
+)
 @pass_installation
 @click.pass_context
 def command(

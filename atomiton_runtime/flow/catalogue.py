@@ -64,6 +64,11 @@ class NodeTypeInfo(Protocol):
         ...
 
     @property
+    def may_write(self) -> bool:
+        """Whether the type says anything of its effect: whether an execution may change the outside."""
+        ...
+
+    @property
     def parameters(self) -> Mapping[str, ParameterInfo]:
         """The parameters by name."""
         ...

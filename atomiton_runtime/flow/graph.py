@@ -1,24 +1,13 @@
 """Computes who waits for whom, in time linear in nodes and edges, without recursion."""
 
-from collections.abc import Iterator, Sequence
-
-import msgspec
+from collections.abc import Iterator
 
 from atomiton_runtime.flow.inputs import ERROR_PORT
 from atomiton_runtime.flow.model import Body, Node
 
 
-class Graph(msgspec.Struct, frozen=True, kw_only=True):
-    """The edges of a flow; see the fields of the same names in `model.Flow`."""
-
-    parents: tuple[tuple[int, ...], ...]
-    dependents: tuple[tuple[int, ...], ...]
-    sinks: tuple[int, ...]
-    handled: frozenset[int]
-
-
-def build_graph(nodes: Sequence[Node]) -> Graph:
-    """Return the edges between `nodes`; references to nodes that are not there count for nothing."""
+def body_of(nodes: tuple[Node, ...]) -> Body:
+    """Return nodes with the edges between them; references to nodes that are not there count for nothing."""
     index_of = {node.id: index for index, node in enumerate(nodes)}
     parents: list[tuple[int, ...]] = []
     dependents: list[list[int]] = [[] for _ in nodes]
@@ -35,7 +24,8 @@ def build_graph(nodes: Sequence[Node]) -> Graph:
         parents.append(tuple(sorted(waits_for)))
         for parent in waits_for:
             dependents[parent].append(index)
-    return Graph(
+    return Body(
+        nodes=nodes,
         parents=tuple(parents),
         dependents=tuple(map(tuple, dependents)),
         # Whoever takes only the error port of a node does not use its outputs: they are still the run's.
@@ -44,7 +34,7 @@ def build_graph(nodes: Sequence[Node]) -> Graph:
     )
 
 
-def parents_first(graph: Graph | Body) -> Iterator[int]:
+def parents_first(graph: Body) -> Iterator[int]:
     """Yield the indexes of the nodes, each behind those that it waits for; none of those on or behind a cycle."""
     waiting = [len(parents) for parents in graph.parents]
     ready = [index for index, count in enumerate(waiting) if not count]
@@ -56,19 +46,7 @@ def parents_first(graph: Graph | Body) -> Iterator[int]:
                 ready.append(dependent)
 
 
-def body_of(nodes: tuple[Node, ...]) -> Body:
-    """Return child nodes with the edges between them."""
-    graph = build_graph(nodes)
-    return Body(
-        nodes=nodes,
-        parents=graph.parents,
-        dependents=graph.dependents,
-        sinks=graph.sinks,
-        handled=graph.handled,
-    )
-
-
-def find_cycles(graph: Graph) -> list[list[int]]:
+def find_cycles(graph: Body) -> list[list[int]]:
     """Return one cycle of each knot of nodes that wait for each other, in the direction of the data.
 
     Each begins with its lowest index; `[0, 2]` means: 0 feeds 2, and 2 feeds 0.
@@ -76,7 +54,7 @@ def find_cycles(graph: Graph) -> list[list[int]]:
     return [_cycle_within(knot, graph) for knot in _knots(graph)]
 
 
-def _cycle_within(knot: frozenset[int], graph: Graph) -> list[int]:
+def _cycle_within(knot: frozenset[int], graph: Body) -> list[int]:
     path: list[int] = []
     place: dict[int, int] = {}
     node = min(knot)
@@ -90,7 +68,7 @@ def _cycle_within(knot: frozenset[int], graph: Graph) -> list[int]:
     return cycle[start:] + cycle[:start]
 
 
-def _knots(graph: Graph) -> list[frozenset[int]]:
+def _knots(graph: Body) -> list[frozenset[int]]:
     """Return the sets of nodes that all reach each other, in the order of their lowest index.
 
     Source: S. R. Kosaraju's algorithm, on what is left of the graph when all that can run has run.
@@ -112,7 +90,7 @@ def _knots(graph: Graph) -> list[frozenset[int]]:
     return sorted(knots, key=min)
 
 
-def _finishing_order(left: set[int], graph: Graph) -> list[int]:
+def _finishing_order(left: set[int], graph: Body) -> list[int]:
     """Return the nodes in the order in which a depth-first walk along the data leaves them."""
     order: list[int] = []
     seen: set[int] = set()
@@ -131,6 +109,6 @@ def _finishing_order(left: set[int], graph: Graph) -> list[int]:
     return order
 
 
-def _tangled(graph: Graph) -> set[int]:
+def _tangled(graph: Body) -> set[int]:
     """Return the nodes that are on, or behind, a cycle: what is left when all that can run has run."""
     return set(range(len(graph.parents))) - set(parents_first(graph))

@@ -7,11 +7,12 @@ from typing import cast
 from atomiton_runtime.flow.catalogue import Catalogue
 from atomiton_runtime.flow.checks import check_text
 from atomiton_runtime.flow.code_lines import CodeLines
+from atomiton_runtime.flow.definition import Definitions
 from atomiton_runtime.flow.findings import Findings, KeyPath
-from atomiton_runtime.flow.graph import build_graph
 from atomiton_runtime.flow.model import Flow, Settings
 from atomiton_runtime.flow.node_table import Nodes
 from atomiton_runtime.flow.problems import Problem
+from atomiton_runtime.flow.readings import Readings
 from atomiton_runtime.flow.settings_table import read_settings
 from atomiton_runtime.flow.source import Source, header_lines, read_source
 from atomiton_runtime.flow.variables_table import read_variables
@@ -21,7 +22,9 @@ _KEYS = ("name", "description", "variables", "settings", "nodes")
 _EXAMPLE = 'the least is:\n[nodes.hello]\ntype = "edit-fields"\nvalues = { greeting = "hello" }'
 
 
-def load_flow(content: bytes, path: Path, catalogue: Catalogue) -> Flow | tuple[Problem, ...]:
+def load_flow(
+    content: bytes, path: Path, catalogue: Catalogue, before: Flow | None = None
+) -> Flow | tuple[Problem, ...]:
     """Return the flow in `content`, or everything that is wrong with it, in the order of the file.
 
     Reads no file and raises nothing, whatever the bytes are.
@@ -30,12 +33,14 @@ def load_flow(content: bytes, path: Path, catalogue: Catalogue) -> Flow | tuple[
         content: the bytes of the file.
         path: of the file; its stem is the flow's id, its folder the flow's folder.
         catalogue: the node types there are.
+        before: an earlier version of the flow, if there is one: only what has changed is read anew. The answer
+            is the same.
     """
     source = read_source(content, str(path))
     if isinstance(source, Problem):
         return (source,)
     findings = Findings()
-    flow = _read(source, content, path, catalogue, findings)
+    flow = _read(source, content, path, catalogue, before, findings)
     if not findings.found:
         return flow
     # Loads the second parser, which a flow without problems never needs.
@@ -44,7 +49,14 @@ def load_flow(content: bytes, path: Path, catalogue: Catalogue) -> Flow | tuple[
     return make_problems(findings.found, source.text, str(path))
 
 
-def _read(source: Source, content: bytes, path: Path, catalogue: Catalogue, findings: Findings) -> Flow:
+def _read(
+    source: Source,
+    content: bytes,
+    path: Path,
+    catalogue: Catalogue,
+    before: Flow | None,
+    findings: Findings,
+) -> Flow:
     data = source.data
     findings.unknown_keys([key for key in data if key not in _KEYS], _KEYS, (), "the file")
     for key in ("name", "description"):
@@ -58,9 +70,10 @@ def _read(source: Source, content: bytes, path: Path, catalogue: Catalogue, find
     if data.get("nodes", {}) == {}:
         findings.add_key("FLOW-001", "the flow has no nodes", ("nodes",), hint=_EXAMPLE)
     lines = _lines(source.text)
-    reader = Nodes(catalogue, names, lines, CodeLines(source.text, lines), findings)
-    nodes = reader.read(data.get("nodes", {}), ("nodes",))
-    graph = build_graph(nodes)
+    definitions = Definitions(source.text)
+    readings = Readings({} if before is None else before.readings, definitions, findings)
+    reader = Nodes(catalogue, names, lines, CodeLines(source.text, lines), definitions, readings, findings)
+    body = reader.read(data.get("nodes", {}), ("nodes",))
     absolute = path.expanduser().absolute()
     return Flow(
         id=FlowId(path.stem),
@@ -71,11 +84,12 @@ def _read(source: Source, content: bytes, path: Path, catalogue: Catalogue, find
         hash=hashlib.sha256(content).hexdigest(),
         variables=variables,
         settings=settings,
-        nodes=nodes,
-        parents=graph.parents,
-        dependents=graph.dependents,
-        sinks=graph.sinks,
-        handled=graph.handled,
+        nodes=body.nodes,
+        parents=body.parents,
+        dependents=body.dependents,
+        sinks=body.sinks,
+        handled=body.handled,
+        readings=readings.kept,
     )
 
 

@@ -91,6 +91,14 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     """True: a pause is drawn between half and the whole of its length."""
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """What the parameters of a node were read as."""
+
+    parameters: dict[str, Templated]
+    names: frozenset[str]
+    """What they depend on; see `Node.names`."""
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """One box of a flow. `index` is its place in `Flow.nodes` (file order)."""
 
@@ -117,11 +125,17 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     calls: str | None = None
     """The flow whose nodes are its body, as written: an id or a path."""
     definition: str = ""
-    """Hash (32 hex digits) of what is written of it and decides its result."""
+    """32 hex digits of what the file tells the node to do: type, condition, parameters and body, however written.
+
+    What it takes, waits for, is called, and how it is tried, timed and reused is no part of it; of its children it is.
+    """
     names: frozenset[str] = frozenset()
-    """The names that its templates and expressions use, its children's included: `vars.limit`, `now`."""
+    """What its templates and expressions, and those of its children, depend on: `vars.limit`, `secrets.TOKEN`, `input`.
+
+    `vars` alone: where they are used as a whole, or by a key that is computed. So for env, secrets, run and flow.
+    """
     may_write: bool = False
-    """Whether its type may change the outside."""
+    """Whether its type says anything of its effect: whether an execution may change the outside."""
     line: int = 1
     """The line of the node's table header, counted from 1 (found by a cheap text scan)."""
     code_lines: dict[str, Sequence[int]] = {}
@@ -183,6 +197,8 @@ class Flow(Body, frozen=True, kw_only=True):
     """SHA-256 of the file's bytes, in hex."""
     variables: dict[str, Variable]
     settings: Settings
+    readings: dict[object, Reading] = {}
+    """What the parameters of its nodes were read as, by all that this depends on: for loading the next version."""
     subflows: "dict[str, Flow]" = {}
     """What its nodes call, at any depth: the reference as written -> that flow, whole itself. Filled when the flow
     is asked for, not when it is loaded: these are other files."""

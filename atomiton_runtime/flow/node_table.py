@@ -6,22 +6,25 @@ from typing import cast
 
 import msgspec
 
-from atomiton_runtime.flow.catalogue import Catalogue, NodeTypeInfo
+from atomiton_runtime.flow.catalogue import COMMON_KEYS, Catalogue, NodeTypeInfo
 from atomiton_runtime.flow.code_lines import CodeLines
 from atomiton_runtime.flow.common_keys import READERS
-from atomiton_runtime.flow.expressions import Templated
+from atomiton_runtime.flow.definition import Definitions
+from atomiton_runtime.flow.expressions import Expression, Templated
 from atomiton_runtime.flow.findings import Findings, KeyPath
-from atomiton_runtime.flow.graph import body_of, build_graph, find_cycles
+from atomiton_runtime.flow.graph import body_of, find_cycles
 from atomiton_runtime.flow.inputs import Siblings, read_after, read_input
 from atomiton_runtime.flow.lookup import did_you_mean
-from atomiton_runtime.flow.model import Node
-from atomiton_runtime.flow.parameters import Surroundings, read_parameters
+from atomiton_runtime.flow.model import Body, Node
+from atomiton_runtime.flow.parameters import KnownType, Surroundings
+from atomiton_runtime.flow.readings import Readings
 from atomiton_runtime.ids import NodeId
 
 MAX_NODES = 10_000
 MAX_BODIES = 20
 """Deepest nesting of bodies."""
 
+_EMPTY = body_of(())
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
@@ -47,18 +50,22 @@ class Nodes:
         variables: frozenset[str],
         lines: Mapping[KeyPath, int],
         code_lines: CodeLines,
+        definitions: Definitions,
+        readings: Readings,
         findings: Findings,
     ) -> None:
         self._catalogue = catalogue
         self._variables = variables
         self._lines = lines
         self._code_lines = code_lines
+        self._definitions = definitions
+        self._readings = readings
         self._findings = findings
-        self._types: dict[str, NodeTypeInfo | None] = {}
+        self._types: dict[str, KnownType | None] = {}
         self._count = 0
 
-    def read(self, table: object, path: KeyPath, around: "Around | None" = None) -> tuple[Node, ...]:
-        """Return the nodes of a `nodes` table; what is wrong is reported.
+    def read(self, table: object, path: KeyPath, around: "Around | None" = None) -> Body:
+        """Return the nodes of a `nodes` table and the edges between them; what is wrong is reported.
 
         Args:
             table: as written.
@@ -68,7 +75,7 @@ class Nodes:
         around = around or Around()
         if not isinstance(table, dict):
             self._findings.wrong_kind("a table of nodes", table, path, "write `[nodes.NAME]`")
-            return ()
+            return _EMPTY
         written = {
             name: cast("dict[str, object]", node)
             for name, node in cast("dict[str, object]", table).items()
@@ -80,14 +87,17 @@ class Nodes:
                 f"{MAX_NODES:,} nodes" if self._count > MAX_NODES else f"{MAX_BODIES} bodies in each other"
             )
             self._findings.add_key("FLOW-013", f"a flow has at most {limit}", path)
-            return ()
+            return _EMPTY
         siblings = self._siblings(cast("dict[str, object]", table), written, around)
-        nodes = tuple(
-            self._node(name, index, node, siblings, (*path, name), around)
-            for index, (name, node) in enumerate(written.items())
+        surroundings = Surroundings(self._variables, around.depth > 0, around.loops)
+        body = body_of(
+            tuple(
+                self._node(name, index, node, siblings, surroundings, (*path, name), around)
+                for index, (name, node) in enumerate(written.items())
+            )
         )
-        self._report_cycles(nodes, path)
-        return nodes
+        self._report_cycles(body, path)
+        return body
 
     def _is_node(self, name: str, node: object, path: KeyPath) -> bool:
         if not isinstance(node, dict):
@@ -109,14 +119,15 @@ class Nodes:
         ports: dict[str, tuple[str, ...] | None] = dict.fromkeys(table)
         for name, node in written.items():
             node_type = self._type(node.get("type"))
-            ports[name] = None if node_type is None else node_type.ports
+            ports[name] = None if node_type is None else node_type.info.ports
         return Siblings(ports, around.outside - ports.keys(), around.side_by_side)
 
-    def _type(self, name: object) -> NodeTypeInfo | None:
+    def _type(self, name: object) -> KnownType | None:
         if not isinstance(name, str):
             return None
         if name not in self._types:
-            self._types[name] = self._catalogue.find(name)
+            found = self._catalogue.find(name)
+            self._types[name] = None if found is None else KnownType.of(found)
         return self._types[name]
 
     def _node(
@@ -125,45 +136,55 @@ class Nodes:
         index: int,
         written: dict[str, object],
         siblings: Siblings,
+        surroundings: Surroundings,
         path: KeyPath,
         around: "Around",
     ) -> Node:
         node_type = self._type(written.get("type"))
-        surroundings = Surroundings(self._variables, around.depth > 0, around.loops)
-        common: dict[str, object] = {}
+        common: dict[str, object] = {"parameters": {}}
         if "input" in written:
             place = (*path, "input")
             common["input"] = read_input(written["input"], name, siblings, place, self._findings)
         if "after" in written:
             place = (*path, "after")
             common["after"] = read_after(written["after"], name, siblings, place, self._findings)
-        for key in READERS.keys() & written.keys():
-            READERS[key](written[key], common, surroundings, (*path, key), self._findings)
-        parameters = {}
+        own: dict[str, object] = {}
+        for key, value in written.items():
+            if key not in COMMON_KEYS:
+                own[key] = value
+            elif (reader := READERS.get(key)) is not None:
+                reader(value, common, surroundings, (*path, key), self._findings)
+        children: tuple[Node, ...] = ()
         if node_type is None:
             self._report_type(written, path)
         else:
-            children = self._children(written, node_type, siblings, path, around)
-            parameters = read_parameters(written, node_type, surroundings, path, self._findings)
-            common["body"] = body_of(children) if children else None
-            common["calls"] = self._read_graph(parameters, node_type, children, path)
+            body = self._body(written, node_type.info, siblings, path, around)
+            children = body.nodes
+            reading = self._readings.read(own, node_type, surroundings, path)
+            common["body"] = body if children else None
+            common["parameters"] = reading.parameters
+            common["names"] = _all_names(reading.names, common.get("when"), children)
+            common["calls"] = self._read_graph(reading.parameters, node_type, children, path)
+            common["may_write"] = node_type.info.may_write
+            if node_type.code:
+                common["code_lines"] = self._lines_of_code(reading.parameters, node_type.code, path)
         return Node(
             id=NodeId(name),
             index=index,
             type=cast(str, written.get("type")),
-            parameters=parameters,
             line=self._lines.get(path, 1),
-            code_lines=self._lines_of_code(parameters, node_type, path),
+            definition=self._definitions.of(written, own, children),
             **common,  # pyright: ignore[reportArgumentType]  # each reader stores its field's type
         )
 
     def _lines_of_code(
-        self, parameters: Mapping[str, Templated], node_type: NodeTypeInfo | None, path: KeyPath
+        self, parameters: Mapping[str, Templated], names: Sequence[str], path: KeyPath
     ) -> dict[str, Sequence[int]]:
+        written = {name: parameters[name] for name in names if name in parameters}
         return {
             name: self._code_lines.of((*path, name), value)
-            for name, value in parameters.items()
-            if node_type is not None and node_type.parameters[name].kind == "code" and isinstance(value, str)
+            for name, value in written.items()
+            if isinstance(value, str)
         }
 
     def _report_type(self, written: Mapping[str, object], path: KeyPath) -> None:
@@ -181,17 +202,17 @@ class Nodes:
     def _read_graph(
         self,
         parameters: Mapping[str, Templated],
-        node_type: NodeTypeInfo,
+        node_type: KnownType,
         children: tuple[Node, ...],
         path: KeyPath,
     ) -> str | None:
         """Check the parameter that names a child, and return the one that names a flow, if there are such."""
         calls = None
-        for name, value in parameters.items():
-            kind = node_type.parameters[name].kind
+        for name, kind in node_type.names:
+            value = parameters.get(name)
             if kind == "flow" and isinstance(value, str):
                 calls = value
-            elif kind == "child" and isinstance(value, str) and children:
+            elif isinstance(value, str) and children:
                 names = [child.id for child in children]
                 if value not in names:
                     hint = did_you_mean(value, names) or f"there are {', '.join(names[:10])}"
@@ -199,27 +220,27 @@ class Nodes:
                     self._findings.add("FLOW-009", message, (*path, name), hint=hint)
         return calls
 
-    def _children(
+    def _body(
         self,
         written: Mapping[str, object],
         node_type: NodeTypeInfo,
         siblings: Siblings,
         path: KeyPath,
         around: "Around",
-    ) -> tuple[Node, ...]:
+    ) -> Body:
         body_path = (*path, "nodes")
         owns_nodes = node_type.body is not None and node_type.body != "flow"
         if "nodes" not in written:
             if owns_nodes:
                 hint = f"write `[{'.'.join(map(str, body_path))}.NAME]`"
                 self._findings.add_key("FLOW-015", f"{node_type.name} needs child nodes", path, hint=hint)
-            return ()
+            return _EMPTY
         if not owns_nodes:
             self._findings.add_key("FLOW-014", f"{node_type.name} has no child nodes", body_path)
-            return ()
+            return _EMPTY
         if written["nodes"] == {}:
             self._findings.add_key("FLOW-015", f"{node_type.name} needs child nodes", body_path)
-            return ()
+            return _EMPTY
         within = Around(
             depth=around.depth + 1,
             loops=around.loops + (node_type.body == "repeated"),
@@ -228,9 +249,9 @@ class Nodes:
         )
         return self.read(written["nodes"], body_path, within)
 
-    def _report_cycles(self, nodes: tuple[Node, ...], path: KeyPath) -> None:
-        graph = build_graph(nodes)
-        for cycle in find_cycles(graph):
+    def _report_cycles(self, body: Body, path: KeyPath) -> None:
+        nodes = body.nodes
+        for cycle in find_cycles(body):
             names = [nodes[index].id for index in (*cycle, cycle[0])]
             shown = names if len(names) <= 20 else [*names[:10], "...", *names[-9:]]
             first = nodes[cycle[0]]
@@ -240,3 +261,9 @@ class Nodes:
             self._findings.add(
                 "FLOW-012", f"the nodes wait for each other: {' -> '.join(shown)}", place, hint=hint
             )
+
+
+def _all_names(own: frozenset[str], when: object, children: Sequence[Node]) -> frozenset[str]:
+    if isinstance(when, Expression):
+        own |= when.names
+    return own.union(*(child.names for child in children)) if children else own

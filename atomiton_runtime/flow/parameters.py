@@ -1,13 +1,13 @@
 """Reads the parameters of a node: data with templates and expressions in it, then what its type says to them."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from keyword import iskeyword
-from typing import cast
+from typing import Self, cast
 
 import msgspec
 
-from atomiton_runtime.flow.catalogue import COMMON_KEYS, NodeTypeInfo, ParameterInfo
+from atomiton_runtime.flow.catalogue import COMMON_KEYS, NodeTypeInfo, ParameterInfo, ParameterKind
 from atomiton_runtime.flow.expressions import (
     Expression,
     ExpressionFailed,
@@ -21,15 +21,40 @@ from atomiton_runtime.flow.lookup import closest
 from atomiton_runtime.flow.names import OF_ITEMS, OUTER, name_faults
 from atomiton_runtime.flow.program import is_template
 
+MAX_DEPTH = 250
+"""Most keys and places from the top of a file to a value; what nodes hand to each other is at most 200 deep."""
 _IN_BODIES = frozenset(("item", "index"))
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _KNOWN_LATER = compile_expression("input")
 
 
+class KnownType(msgspec.Struct, frozen=True):
+    """A node type, with what is asked of it for every node."""
+
+    info: NodeTypeInfo
+    required: Sequence[str]
+    """The parameters that no node may lack."""
+    code: Sequence[str]
+    """The parameters of the kind `code`."""
+    names: Sequence[tuple[str, ParameterKind]]
+    """The parameters that name a child or a flow, each with its kind."""
+
+    @classmethod
+    def of(cls, info: NodeTypeInfo) -> Self:
+        """Return what is asked of a type."""
+        known = info.parameters.items()
+        return cls(
+            info,
+            tuple(name for name, each in known if each.required),
+            tuple(name for name, each in known if each.kind == "code"),
+            tuple((name, each.kind) for name, each in known if each.kind in ("child", "flow")),
+        )
+
+
 class Surroundings(msgspec.Struct, frozen=True):
     """What the expressions of a node may use."""
 
-    variables: Collection[str]
+    variables: frozenset[str]
     """The names of the flow's variables."""
     in_body: bool = False
     loops: int = 0
@@ -50,7 +75,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 def read_parameters(
     written: Mapping[str, object],
-    node_type: NodeTypeInfo,
+    known_type: KnownType,
     surroundings: Surroundings,
     path: KeyPath,
     findings: Findings,
@@ -58,19 +83,18 @@ def read_parameters(
     """Return the parameters of a node, compiled; what is wrong is left out and reported.
 
     Args:
-        written: the node's table.
-        node_type: what it must fit.
+        written: the node's table, without the common keys.
+        known_type: what they must fit.
         surroundings: what expressions may use.
         path: of the node's table.
         findings: what to report to.
     """
+    node_type = known_type.info
     known = node_type.parameters
     parameters: dict[str, Templated] = {}
     wrong: set[str] = set()
     misspelt: set[str | None] = set()
     for name, value in written.items():
-        if name in COMMON_KEYS:
-            continue
         info = known.get(name)
         if info is None:
             misspelt.add(_report_unknown(name, node_type, path, findings))
@@ -79,7 +103,7 @@ def read_parameters(
         parameters[name] = _read_parameter(value, info, surroundings, path, findings)
         if len(findings.found) > before:
             wrong.add(name)
-    lacking = [name for name, info in known.items() if info.required and name not in written]
+    lacking = [name for name in known_type.required if name not in written]
     for name in lacking:
         if name not in misspelt:
             message = f"node `{path[-1]}` lacks `{name}`, which {node_type.name} needs"
@@ -128,9 +152,9 @@ def _report_complaints(
         path: of the node's table.
         findings: what to report to.
     """
-    shown: dict[str, object] = {
-        name: _KNOWN_LATER if name in wrong else parameters[name] for name in parameters
-    }
+    shown: Mapping[str, object] = parameters
+    if wrong:
+        shown = {name: _KNOWN_LATER if name in wrong else value for name, value in parameters.items()}
     for complaint in node_type.check(shown):
         if complaint.path or not incomplete:
             place = (*path, *complaint.path)
@@ -155,7 +179,7 @@ def _report_unknown(name: str, node_type: NodeTypeInfo, path: KeyPath, findings:
 
 
 def _read_value(value: object, surroundings: Surroundings, path: KeyPath, findings: Findings) -> Templated:
-    match value:
+    match value:  # the most frequent first
         case str():
             return _read_text(value, surroundings, path, findings)
         case bool():
@@ -168,6 +192,9 @@ def _read_value(value: object, surroundings: Surroundings, path: KeyPath, findin
             if not math.isfinite(value):
                 findings.add("FLOW-005", f"{value} is no value that nodes can work with", path)
             return value
+        case list() | dict() if len(path) >= MAX_DEPTH:
+            findings.add("TOML-006", "lists or tables are nested too deep", path)
+            return None
         case list():
             entries = cast("list[object]", value)
             return [

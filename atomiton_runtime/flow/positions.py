@@ -10,6 +10,8 @@ from tree_sitter import Language, Node, Parser
 from atomiton_runtime.flow.findings import KeyPath
 
 _KEYS = ("bare_key", "quoted_key", "dotted_key")
+_MAX_PATH = 300
+"""What is deeper counts as being where it begins: time and memory grow with the square."""
 _TABLES = ("table", "table_array_element")
 
 
@@ -56,7 +58,8 @@ class Positions:
                 waiting.append((child, ()))
         while waiting:
             node, path = waiting.pop()
-            waiting.extend(self._pair(node, path) if node.type == "pair" else self._below(node, path))
+            if len(path) <= _MAX_PATH:
+                waiting.extend(self._pair(node, path) if node.type == "pair" else self._below(node, path))
 
     def _table(self, node: Node, arrays: dict[KeyPath, int]) -> Iterator[tuple[Node, KeyPath]]:
         key = next(child for child in node.children if child.type in _KEYS)

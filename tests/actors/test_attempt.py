@@ -8,15 +8,17 @@ import msgspec
 import pytest
 
 from atomiton_runtime.actors.active_run import ActiveRun
-from atomiton_runtime.actors.attempt import attempt
+from atomiton_runtime.actors.attempt import Tools, attempt
 from atomiton_runtime.actors.messages import ExecuteNode, StartRun
+from atomiton_runtime.actors.reusing import Reusing
 from atomiton_runtime.flow.loader import load_flow
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeError, NodeType, Port
+from atomiton_runtime.nodes.fingerprints import Fingerprints
 from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
 from atomiton_runtime.run.effects import Execute
 from atomiton_runtime.run.given import Cancelled, Failed, Outcome, Skipped, Succeeded
-from atomiton_runtime.storage.large_values import LargeValues
+from atomiton_runtime.storage.memory import MemoryEngine
 from atomiton_runtime.values import Value, encode
 from tests.doubles.flows import MIDNIGHT, RUN_ID
 
@@ -66,13 +68,19 @@ def order_for(flow: Flow, node: int, inputs: tuple[msgspec.Raw | None, ...] = ()
     """Return the order for the first attempt of a node."""
     request = StartRun(run_id=RUN_ID, flow=flow, variables={"n": 2}, trigger="tray")
     order = ActiveRun(request, MIDNIGHT, "").order(Execute(0, 1))
-    return msgspec.structs.replace(order, node=node, inputs=inputs)
+    return msgspec.structs.replace(order, node=node, inputs=inputs, hashes=(None,) * len(inputs))
+
+
+def tools_for(catalogue: NodeCatalogue) -> Tools:
+    """Return what attempts share, with a store in which nothing is."""
+    engine = MemoryEngine()
+    return Tools(catalogue, engine.large_values, Reusing(engine.results, engine.large_values, Fingerprints()))
 
 
 def outcome_of(behaviour: Behaviour, text: str = '[nodes.a]\ntype = "odd"\n') -> Outcome:
     """Return what becomes of an attempt of the first node."""
     catalogue = OddCatalogue(behaviour)
-    return attempt(order_for(loaded(text, catalogue), 0), catalogue, LargeValues()).outcome
+    return attempt(order_for(loaded(text, catalogue), 0), tools_for(catalogue)).outcome
 
 
 def raising(error: BaseException) -> Behaviour:
@@ -86,9 +94,10 @@ def raising(error: BaseException) -> Behaviour:
 
 def test_the_result_is_packed() -> None:
     """What a node gives is encoded at its border."""
-    assert outcome_of(lambda _: {"result": {"a": b"b"}}) == Succeeded(
-        {"result": msgspec.Raw(encode({"a": b"b"}))}
-    )
+    outcome = outcome_of(lambda _: {"result": {"a": b"b"}})
+
+    assert isinstance(outcome, Succeeded)
+    assert {"result": msgspec.Raw(encode({"a": b"b"}))} == outcome.outputs
 
 
 @pytest.mark.parametrize(
@@ -156,7 +165,7 @@ def test_a_stop_is_a_cancel_or_the_end_of_the_nodes_time(timed_out: bool) -> Non
     order = order_for(loaded('[nodes.a]\ntype = "odd"\ntimeout = "2s"\n', catalogue), 0)
     order.cancel.timed_out = timed_out
     order.cancel.cancel()
-    outcome = attempt(order, catalogue, LargeValues()).outcome
+    outcome = attempt(order, tools_for(catalogue)).outcome
     if timed_out:
         assert isinstance(outcome, Failed)
         assert outcome.error.code == "NODE-010"
@@ -170,7 +179,7 @@ def test_a_node_type_that_went_away_is_a_failure() -> None:
     catalogue = OddCatalogue(lambda _: {"result": 1})
     flow = loaded('[nodes.a]\ntype = "odd"\n', catalogue)
     catalogue.odd = None
-    outcome = attempt(order_for(flow, 0), catalogue, LargeValues()).outcome
+    outcome = attempt(order_for(flow, 0), tools_for(catalogue)).outcome
     assert isinstance(outcome, Failed)
     assert outcome.error.code == "NODE-012"
 
@@ -196,7 +205,7 @@ def test_the_four_forms_of_input(written: str, inputs: tuple[str | None, ...], e
     catalogue = OddCatalogue(note)
     text = f'[nodes.x]\ntype = "odd"\n[nodes.y]\ntype = "odd"\n[nodes.a]\ntype = "odd"\ninput = {written}\n'
     raws = tuple(None if raw is None else msgspec.Raw(raw.encode()) for raw in inputs)
-    answer = attempt(order_for(loaded(text, catalogue), 2, raws), catalogue, LargeValues())
+    answer = attempt(order_for(loaded(text, catalogue), 2, raws), tools_for(catalogue))
     assert isinstance(answer.outcome, Succeeded), answer.outcome
     assert seen == [expected]
 
@@ -216,7 +225,7 @@ n = "{{ vars.n }}"
 path = "{{ env.PATH is defined }}"
 now = "{{ now[:2] }}"
 """
-    answer = attempt(order_for(loaded(text, catalogue), 0), catalogue, LargeValues())
+    answer = attempt(order_for(loaded(text, catalogue), 0), tools_for(catalogue))
     assert isinstance(answer.outcome, Succeeded), answer.outcome
     assert msgspec.json.decode(answer.outcome.outputs["result"]) == {
         "run": f"{RUN_ID} tray",

@@ -30,7 +30,7 @@ from tests.doubles.flows import OUTPUTS, RUN_ID, flow, node, words
 class Stage:
     """A conductor, and those it speaks to."""
 
-    def __init__(self, start: Callable[[int], Address] | None = None, *, writes: bool = False) -> None:
+    def __init__(self, start: Callable[[int], Address] | None = None) -> None:
         self.keeper, self.own, self.worker = Collected("keeper"), Collected("conductor"), Collected("worker")
         self.faults: list[object] = []
         self.book = ConductorBook(Workers(start or (lambda _: self.worker)))
@@ -40,7 +40,6 @@ class Stage:
             keeper=self.keeper,
             book=self.book,
             clock=SystemClock(),
-            may_write=lambda _: writes,
             process="me",
         )
 
@@ -91,8 +90,8 @@ def test_an_attempt_that_no_thread_can_be_had_for_fails_and_nothing_else() -> No
 
 def test_a_node_that_writes_begins_by_way_of_the_keeper() -> None:
     """Its order goes with its start, and the worker hears nothing until that is kept."""
-    stage = Stage(writes=True)
-    stage.start(flow(node("a"), node("b", "a")))
+    stage = Stage()
+    stage.start(flow(node("a", may_write=True), node("b", "a")))
     assert stage.worker.all_so_far() == []
     with_order = [
         message for message in stage.keeper.all_so_far() if isinstance(message, Append) and message.then

@@ -21,6 +21,7 @@ max_runs_per_minute = {LIMIT}
 [nodes.a]
 type = "shell-command"
 shell = true
+reuse = "never"
 program = "echo '# once more' >> selfish.toml"
 """
 

@@ -16,10 +16,12 @@ class TypeDouble:
         ports: tuple[str, ...],
         *,
         has_body: bool = False,
+        may_write: bool = False,
     ) -> None:
         self.name = name
         self.parameters: Mapping[str, ParameterInfo] = {each.name: each for each in parameters}
         self.ports = ports
+        self.may_write = may_write
         self.body: BodyKind | None = "repeated" if has_body else None
 
     def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:
@@ -61,7 +63,9 @@ class CatalogueDouble:
                 ("result",),
             ),
             TypeDouble("sort", [ParameterInfo(name="key", kind="key")], ("result",)),
-            TypeDouble("store", [ParameterInfo(name="path", required=True)], ("path", "size_bytes")),
+            TypeDouble(
+                "store", [ParameterInfo(name="path", required=True)], ("path", "size_bytes"), may_write=True
+            ),
             TypeDouble(
                 "each",
                 [ParameterInfo(name="items"), ParameterInfo(name="condition", kind="expression")],

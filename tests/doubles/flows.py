@@ -41,6 +41,7 @@ def node(
     timeout_s: float | None = None,
     continue_on_error: bool = False,
     always: bool = False,
+    may_write: bool = False,
 ) -> Node:
     """Return a node that takes these ports: `"a"` (the port `result` of `a`) or `"a.error"`."""
     refs = tuple(_ref(take) for take in takes)
@@ -55,6 +56,7 @@ def node(
         timeout_s=timeout_s,
         continue_on_error=continue_on_error,
         always=always,
+        may_write=may_write,
     )
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomiton_runtime.flow.graph import Graph, build_graph, find_cycles
-from atomiton_runtime.flow.model import ListInput, Node, PortRef
+from atomiton_runtime.flow.graph import body_of, find_cycles
+from atomiton_runtime.flow.model import Body, ListInput, Node, PortRef
 from atomiton_runtime.ids import NodeId
 
 
@@ -23,26 +23,26 @@ def node(index: int, takes: tuple[str, ...] = (), after: tuple[str, ...] = ()) -
     )
 
 
-def graph_of(edges: set[tuple[int, int]], size: int) -> Graph:
+def graph_of(edges: set[tuple[int, int]], size: int) -> Body:
     """Return the graph of nodes 0 to `size` - 1 with these edges, parent first."""
-    return build_graph(
-        [
+    return body_of(
+        tuple(
             node(child, tuple(f"n{parent}" for parent, to in sorted(edges) if to == child))
             for child in range(size)
-        ]
+        )
     )
 
 
 def test_edges_come_from_input_and_after() -> None:
     """Parents and dependents count each edge once; the error port handles, and leaves a sink a sink."""
-    graph = build_graph(
-        [
+    graph = body_of(
+        (
             node(0),
             node(1, ("n0", "n0.count"), ("n0",)),
             node(2, ("n1.error",)),
             node(3, (), ("n2",)),
             node(4, ("gone",), ("gone",)),
-        ]
+        )
     )
 
     assert ((), (0,), (1,), (2,), ()) == graph.parents
@@ -79,9 +79,9 @@ def test_every_knot_gives_one_true_cycle(edges: set[tuple[int, int]]) -> None:
 def test_ten_thousand_nodes_in_a_row_are_no_trouble() -> None:
     """A chain, and a ring, of the largest size take no recursion; a test's timeout is their limit."""
     size = 10_000
-    chain = [node(index, (f"n{index - 1}",) if index else ()) for index in range(size)]
-    ring = [node(0, (f"n{size - 1}",)), *chain[1:]]
+    chain = tuple(node(index, (f"n{index - 1}",) if index else ()) for index in range(size))
+    ring = (node(0, (f"n{size - 1}",)), *chain[1:])
 
-    assert (size - 1,) == build_graph(chain).sinks
-    assert [] == find_cycles(build_graph(chain))
-    assert [list(range(size))] == find_cycles(build_graph(ring))
+    assert (size - 1,) == body_of(chain).sinks
+    assert [] == find_cycles(body_of(chain))
+    assert [list(range(size))] == find_cycles(body_of(ring))
