@@ -63,7 +63,7 @@ def mixed(nodes: int) -> bytes:
         'type = "shell-command"\nprogram = "git"\nargs = ["log", "--oneline", "-n", "5"]\nreuse = "never"',
         "type = \"python\"\ncode = '''\ndef run(input):\n    return input\n'''",
         'type = "edit-fields"\nwhen = "vars.minimum > 10"\nvalues = { source = "{{ vars.source }}", deep = [1, 2.5] }',
-        'type = "loop"\nitems = "{{ input }}"\n[nodes.n%d.nodes.one]\ntype = "edit-fields"\nvalues = { a = "{{ item }}" }',
+        'type = "loop"\nitems = "{{ input }}"\n[nodes.n%d.nodes.one]\ntype = "edit-fields"\nvalues = {}',
     )
     lines = ["[variables]", 'source = "a"', "minimum = 50"]
     for index in range(nodes):

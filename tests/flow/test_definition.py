@@ -31,7 +31,6 @@ _VALUES = st.recursive(
     ),
     max_leaves=6,
 )
-_CONDITION = "values.a"
 
 
 def _nodes(data: dict[str, Any]) -> tuple[Node, ...]:
@@ -102,11 +101,9 @@ LOOP: dict[str, Any] = {
     "items": [1],
     "nodes": {
         "one": {"type": "make", "values": 1},
-        "two": {"type": "make", "input": "one", "nodes_of": 1},
+        "two": {"type": "make"},
     },
 }
-del LOOP["nodes"]["two"]["nodes_of"]
-
 KEPT = [
     ("name", "n"),
     ("description", "d"),
@@ -131,14 +128,13 @@ def test_how_a_node_is_executed_is_no_part_of_its_definition_but_of_its_parents(
     around = copy.deepcopy(before)
     around["nodes"]["loop"][key] = value
     inside = copy.deepcopy(before)
-    inside["nodes"]["loop"]["nodes"]["two"][key] = "one" if value == "first" else value
-    inside["nodes"]["loop"]["nodes"]["two"].pop("input", None) if key == "after" else None
+    inside["nodes"]["loop"]["nodes"]["one"][key] = "two" if value == "first" else value
     expected = _nodes(before)[1]
 
     assert expected.definition == _nodes(around)[1].definition
-    changes = key not in ("name", "description", "input")
+    changes = key not in ("name", "description")
     assert changes == (expected.definition != _nodes(inside)[1].definition)
-    assert expected.children[1].definition == _nodes(inside)[1].children[1].definition
+    assert expected.children[0].definition == _nodes(inside)[1].children[0].definition
 
 
 @pytest.mark.parametrize(
@@ -148,20 +144,16 @@ def test_how_a_node_is_executed_is_no_part_of_its_definition_but_of_its_parents(
         lambda loop: loop.update(items=[1, 2]),
         lambda loop: loop["nodes"]["one"].update(values=1.0),
         lambda loop: loop["nodes"]["one"].update(when="item"),
-        lambda loop: loop["nodes"]["one"].update(type="each", nodes={"in": {"type": "make"}}, values=None),
         lambda loop: loop["nodes"].update(three={"type": "make"}),
         lambda loop: loop["nodes"].pop("two"),
         lambda loop: loop.update(nodes={"uno": loop["nodes"]["one"]}),
-        lambda loop: loop["nodes"]["two"].pop("input"),
+        lambda loop: loop["nodes"]["two"].update(input="one"),
     ],
 )
 def test_type_condition_parameters_and_body_are_the_definition(change) -> None:
     """A change of what a node, or one of its body, is told to do is a change of its definition."""
     changed = copy.deepcopy(LOOP)
     change(changed)
-    changed["nodes"]["one" if "one" in changed["nodes"] else "uno"].pop("values") if None in [
-        each.get("values", 0) for each in changed["nodes"].values()
-    ] else None
     variables = {"x": 1}
     loaded = [_nodes({"variables": variables, "nodes": {"loop": loop}})[0] for loop in (LOOP, changed)]
 

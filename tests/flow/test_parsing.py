@@ -15,9 +15,7 @@ from atomiton_runtime.flow.source import Source, read_source
 from tests.flow.judging import examples
 
 _TOKENS = re.compile(r'"[^"\n]*"|[A-Za-z0-9_.:-]+|\s+|.', re.DOTALL)
-_TEXTS = [
-    text for text in (content.decode("utf-8", "replace").replace("\r\n", "\n") for content in examples())
-]
+_TEXTS = [content.decode("utf-8", "replace").replace("\r\n", "\n") for content in examples()]
 _PIECES = [
     *("[", "]", "[[", "]]", "{", "}", "=", ",", ".", "#", '"', "'", '"""', "'''", "\\", "\n", " ", "\t"),
     *("1", "-0.0", "1_0", "0x1F", "1e5", "inf", "nan", "true", "07", "1979-05-27", "07:32:00.5", "07:32"),
@@ -90,7 +88,7 @@ def test_deep_nesting_is_a_problem(opening: str, depth: int, closed: bool) -> No
     closing = "".join({"[": "]", "{": "}"}.get(char, "") for char in reversed(opening))
     content = ("a = " + opening * depth + "1" + closing * (depth if closed else 0)).encode()
     answers: list[Source | Problem] = []
-    before = threading.stack_size(256 * 1024)
+    before = threading.stack_size(1024 * 1024)
     thread = threading.Thread(target=lambda: answers.append(read_source(content, "a.toml")))
     try:
         thread.start()
