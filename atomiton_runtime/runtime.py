@@ -109,6 +109,7 @@ class Runtime:
             watch=watch,
             process=self.process,
             vault=open_vault(self.places.data),
+            keeps_sources=not only_read,
         )
         # Whoever shares the store meets in one folder: who is alive there decides what an open run means.
         self._meeting_place = self.places.data if storage is None else _folder_of(self._engine)

@@ -62,8 +62,8 @@ def mixed(nodes: int) -> bytes:
         'type = "http-request"\nurl = "https://example.org/{{ vars.source }}"\nretry = 3\ntimeout = "30s"',
         'type = "shell-command"\nprogram = "git"\nargs = ["log", "--oneline", "-n", "5"]\nreuse = "never"',
         "type = \"python\"\ncode = '''\ndef run(input):\n    return input\n'''",
-        'type = "edit-fields"\nwhen = "vars.minimum > 10"\nvalues = { source = "{{ vars.source }}" }',
-        'type = "loop"\nitems = "{{ input }}"\n[nodes.n%d.nodes.one]\ntype = "edit-fields"\nvalues = { a = "{{ item }}" }',
+        'type = "edit-fields"\nwhen = "vars.minimum > 10"\nvalues = { source = "{{ vars.source }}", deep = [1, 2.5] }',
+        'type = "loop"\nitems = "{{ input }}"\n[nodes.n%d.nodes.one]\ntype = "edit-fields"\nvalues = {}',
     )
     lines = ["[variables]", 'source = "a"', "minimum = 50"]
     for index in range(nodes):

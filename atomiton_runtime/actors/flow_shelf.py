@@ -48,13 +48,14 @@ from atomiton_runtime.actors.shelved import (
 )
 from atomiton_runtime.actors.subflows import linked
 from atomiton_runtime.actors.types_beside import ChangingCatalogue, type_notices
-from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
+from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, StorageError, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.loader import load_flow
 from atomiton_runtime.flow.lookup import did_you_mean
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.problems import FlowInvalid, Problem
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice
+from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.trust import CODE as TRUST_CODE
 from atomiton_runtime.trust import distrust
 
@@ -103,6 +104,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         bus: Address,
         watcher: Address | None,
         book: ShelfBook,
+        sources: LargeValues | None = None,
     ) -> None:
         super().__init__(address, supervisor)
         self._folder = Path(os.path.abspath(folder))  # noqa: PTH100  # one spelling, and links stay links
@@ -112,6 +114,8 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         self._watcher = watcher
         self._book = book
         self._shelved = book.shelved
+        self._sources = sources
+        """Keeps the text of each version of a flow that is asked for; None: nobody does."""
 
     def begin(self) -> None:
         """Where somebody watches: look at the node types, before the first of them is needed."""
@@ -150,7 +154,23 @@ class FlowShelf(GuardedActor[ShelfMessage]):
             raise self._no_such_flow(ref, is_path=is_path)
         if shelved.flow is None:
             raise FlowInvalid(shelved.problems)
-        return self._linked(shelved.flow)
+        return self._linked(self._with_source(shelved, shelved.flow))
+
+    def _with_source(self, shelved: Shelved, flow: Flow) -> Flow:
+        """Return a flow with its text kept, so that what has changed since can be told later on."""
+        sources = self._sources
+        if sources is None or (flow.source is not None and sources.renew(flow.source)):
+            return flow
+        look = look_at(flow.path)
+        if not isinstance(look, Content) or look.hash != flow.hash:
+            return flow  # a newer version is there already
+        try:
+            flow = msgspec.structs.replace(flow, source=sources.put(look.data))
+        except StorageError as error:
+            log.warning("the text of %s cannot be kept: %s", flow.path, error.message)
+            return flow
+        self._shelved[shelved.path] = msgspec.structs.replace(shelved, flow=flow)
+        return flow
 
     def _linked(self, flow: Flow) -> Flow:
         return linked(flow, self._refreshed, self._folder)
@@ -289,7 +309,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
 
     def _run_saved(self, shelved: Shelved, flow: Flow) -> None:
         try:
-            self._conductor.tell(FlowSaved(flow=self._linked(flow)))
+            self._conductor.tell(FlowSaved(flow=self._linked(self._with_source(shelved, flow))))
         except FlowInvalid as error:
             self._publish(_broken(msgspec.structs.replace(shelved, problems=error.problems, flow=None)))
 

@@ -103,20 +103,22 @@ def written_key(
         variables: of the run.
         inputs: hash of the value of each port that it takes, in the order of `Node.refs`.
     """
-    names = _names_within(node, flow)
-    if any(name.partition(".")[0] in _MOVING for name in names):
-        return None
-    texts = [identity, node.definition, flow.folder, *_body_parts(node, flow).values(), *_wiring(node)]
-    environment = NodeEnvironment(Path(flow.folder))
+    texts = [identity, node.definition, flow.folder, *_wiring(node), *inputs]
+    names: Collection[str] = node.names
+    if node.body is not None or node.calls is not None:
+        names = _names_within(node, flow)
+        texts += _body_parts(node, flow).values()
     for name in sorted(names):
         root, _, key = name.partition(".")
+        if root in _MOVING:
+            return None
         if root == "vars":
             texts += (name, digest(encode(variables[key] if key else variables)))
         elif root == "env":
-            texts += (name, _environment_part(environment, key))
+            texts += (name, _environment_part(NodeEnvironment(Path(flow.folder)), key))
         elif root == "flow":
             texts += (name, flow.name, flow.id)
-    return together((*texts, *inputs))
+    return together(texts)
 
 
 def input_hash(raw: msgspec.Raw | None, known: Digest | None) -> str:

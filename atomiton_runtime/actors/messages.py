@@ -89,7 +89,8 @@ class ReusableFound(msgspec.Struct, frozen=True, kw_only=True):
     """From a node execution: the answer to `FindReusable`."""
 
     run_id: RunId
-    worker: int
+    worker: int | None
+    """The number of the node execution, which is idle again."""
     kept: Mapping[NodeId, Kept]
 
 

@@ -129,8 +129,10 @@ class Reusing:
         """
         parts = {} if kept.key is None else kept.key.parts
         for name, fingerprint in parts.items():
+            if not name.startswith(READS):
+                continue
             path = name.removeprefix(READS)
-            if path != name and self.fingerprints.of(Path(path), pulse) != fingerprint:
+            if self.fingerprints.of(Path(path), pulse) != fingerprint:
                 return f"{path} was changed since"
         return None
 

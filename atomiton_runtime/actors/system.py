@@ -47,6 +47,7 @@ class ActorSystem:
         watch: bool,
         process: str,
         vault: Vault,
+        keeps_sources: bool,
     ) -> None:
         self._engine = engine
         self._catalogue = catalogue
@@ -108,6 +109,7 @@ class ActorSystem:
                 bus=bus,
                 watcher=watcher if watch else None,
                 book=shelf_book,
+                sources=engine.large_values if keeps_sources else None,
             ),
         )
         if watch:

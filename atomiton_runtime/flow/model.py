@@ -195,6 +195,8 @@ class Flow(Body, frozen=True, kw_only=True):
     """Absolute path of the file's folder: relative paths in parameters start here."""
     hash: str
     """SHA-256 of the file's bytes, in hex."""
+    source: msgspec.Raw | None = None
+    """Where the text of the file is kept, as the marker of a large value; None: it is not kept (yet)."""
     variables: dict[str, Variable]
     settings: Settings
     readings: dict[object, Reading] = {}

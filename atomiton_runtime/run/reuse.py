@@ -93,12 +93,7 @@ def make_key(parts: Mapping[str, str], *, folder: str = "", written: Digest | No
 
 def together(texts: Iterable[str]) -> Digest:
     """Return the hash of texts, none of which runs into the next."""
-    joined = hashlib.blake2b(digest_size=16)
-    for text in texts:
-        content = text.encode("utf-8", "surrogatepass")
-        joined.update(b"%d:" % len(content))
-        joined.update(content)
-    return Digest(joined.hexdigest())
+    return digest("".join([f"{len(text)}:{text}" for text in texts]).encode("utf-8", "surrogatepass"))
 
 
 def _pairs(parts: Mapping[str, str]) -> Iterable[str]:

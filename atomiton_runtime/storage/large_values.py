@@ -85,6 +85,19 @@ class LargeValues:
             packed[port] = self.put(raw) if large else msgspec.Raw(raw)
         return packed
 
+    def renew(self, marker: msgspec.Raw) -> bool:
+        """Return whether the file of a marker is there whole; it then counts as new (see `ORPHAN_AGE_S`)."""
+        value = _MARKERS.decode(marker)
+        return self._folder is not None and _refreshed(self._folder / value.name, value.size_bytes)
+
+    def read(self, marker: msgspec.Raw) -> bytes:
+        """Return what `put` was given.
+
+        Raises:
+            StorageError: the file is gone or damaged (STORE-008), or cannot be read (STORE-011).
+        """
+        return self._read(_MARKERS.decode(marker))
+
     def has(self, marker: LargeValue) -> bool:
         """Return whether the file of a marker is there, at least by its name."""
         return self._folder is not None and (self._folder / marker.name).exists()
@@ -101,7 +114,7 @@ class LargeValues:
         return decode(self._read(marker))
 
     def put(self, raw: bytes) -> msgspec.Raw:
-        """Write an encoded value as a file, unless it is there already, and return its marker.
+        """Write an encoded value, or the text of a flow, as a file, unless it is there already, and return its marker.
 
         Raises:
             StorageError: the file cannot be written (STORE-002).

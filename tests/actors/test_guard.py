@@ -13,6 +13,7 @@ from atomiton_runtime.actors.base import Address
 from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
 from atomiton_runtime.ids import ROOT, RunId
+from atomiton_runtime.requests import RunFlow
 from atomiton_runtime.run.events import FINAL_EVENTS
 from atomiton_runtime.run.notices import NoticeRaised
 from tests.doubles.addresses import Collected
@@ -121,6 +122,12 @@ def run_once(runtime: Runtime) -> None:
     runtime.run("hello").result(10)
 
 
+def reuse_once(runtime: Runtime) -> None:
+    """Execute a flow again, with what still holds of the first time."""
+    runtime.run("hello").result(10)
+    runtime.start_run(RunFlow(flow="hello", from_node=runtime.flow("hello").nodes[-1].id)).result(10)
+
+
 def cancel_once(runtime: Runtime) -> None:
     """Cancel a run; it ends."""
     run = runtime.run("sleeper")
@@ -145,6 +152,9 @@ SETTLED = msg.FileSettled(path="/nowhere/new.toml", content=b"", first_scan=True
 TOLD: dict[tuple[str, type], Evoke] = {
     ("Conductor", msg.StartRun): run_once,
     ("Conductor", msg.NodeAnswered): run_once,
+    ("Conductor", msg.ReusableFound): told(
+        "Conductor", msg.ReusableFound(run_id=RunId("nobody"), worker=None, kept={})
+    ),
     ("Conductor", msg.NodeSpoke): told(
         "Conductor",
         msg.NodeSpoke(run_id=RunId("nobody"), scope=ROOT, node=0, attempt=1, speech=Speech(lambda _: None)),
@@ -155,6 +165,7 @@ TOLD: dict[tuple[str, type], Evoke] = {
     ("Conductor", msg.FlowSaved): saved,
     ("Conductor", msg.StoreFailed): told("Conductor", msg.StoreFailed(run_ids=(), error=ERROR)),
     ("NodeExecution", msg.ExecuteNode): run_once,
+    ("NodeExecution", msg.FindReusable): reuse_once,
     ("StorageKeeper", msg.Append): run_once,
     ("StorageKeeper", msg.Flush): run_once,
     ("EventBusActor", msg.Publish): run_once,
@@ -252,7 +263,10 @@ def test_the_tables_know_every_message() -> None:
     }
     expected = {(actor, kind) for actor, union in receivers.items() for kind in union.__args__}
 
-    assert {*TOLD, *ASKED} == expected | {("NodeExecution", msg.ExecuteNode)}
+    assert {*TOLD, *ASKED} == expected | {
+        ("NodeExecution", msg.ExecuteNode),
+        ("NodeExecution", msg.FindReusable),
+    }
 
 
 # --- the true places of faults ----------------------------------------------------------------------------

@@ -347,3 +347,40 @@ data = 13
         ("PARAM-005", 9),
         ("PARAM-003", 11),
     ]
+
+
+@pytest.mark.parametrize(
+    "where", ["[nodes.a]\nvalues", "[nodes.a.values]\nb.c", "[variables]\nx", "[other]\nx"]
+)
+@pytest.mark.parametrize("depth", [240, 260, 398])
+def test_parameters_too_deep_are_a_problem(where: str, depth: int) -> None:
+    """Deeper than nodes can hand to each other, a value is a problem at its place; keys with dots count as well."""
+    for opening, closing in (("[", "]"), ("{ a = ", "}"), ("{ a.b.c.d.e.f.g.h = ", "}")):
+        text = f"{where} = {opening * depth}1{closing * depth}\n[nodes.a.x]\n"
+        found = problems(
+            text.replace("[nodes.a.x]", "" if "nodes" in where else "[nodes.a]\ntype='make'").encode()
+        )
+
+        assert found
+        assert render_problems(found)
+
+
+def test_value_too_deep_says_so() -> None:
+    """The problem of a value that is nested too deep names its line."""
+    content = b"[nodes.a]\ntype = 'make'\nvalues = " + b"[" * 260 + b"]" * 260
+
+    assert [("TOML-006", 3)] == [(each.code, each.line) for each in problems(content)]
+
+
+def test_secrets_as_a_whole_are_refused_beside_one_of_them() -> None:
+    """That one secret is taken by its name does not allow to take them all."""
+    content = b"[nodes.a]\ntype = 'make'\nvalues = '{{ secrets.A }}{{ secrets | tojson }}'"
+
+    assert ["EXPR-008"] == [each.code for each in problems(content)]
+
+
+def test_integers_too_large_are_told_of_beside_everything_else() -> None:
+    """An integer that no JSON can hold is one problem of its node."""
+    content = b"[nodes.a]\ntype = 'make'\nvalues = 99999999999999999999\ncount = '{{ x }}'"
+
+    assert ["TOML-008", "EXPR-002"] == [each.code for each in problems(content)]
