@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self, cast
 
@@ -391,10 +391,16 @@ class Runtime:
         self._must_live()
         return cast(Flow, self._system.shelf.ask(GetFlow(ref=ref), asker=Rank.CLIENT))
 
-    def flows(self) -> tuple[FlowEntry, ...]:
-        """Return what the flows folder holds, broken flows included, sorted by id."""
+    def flows(self, only: Iterable[str] | None = None) -> tuple[FlowEntry, ...]:
+        """Return what the flows folder holds, broken flows included, sorted by id.
+
+        Args:
+            only: the ids of the flows to look at, one file each; those that the folder does not hold are left out.
+                Without it every file of the folder is looked at, and read if it has changed.
+        """
         self._must_live()
-        return cast("tuple[FlowEntry, ...]", self._system.shelf.ask(ListFlows(), asker=Rank.CLIENT))
+        wanted = ListFlows(only=None if only is None else frozenset(map(FlowId, only)))
+        return cast("tuple[FlowEntry, ...]", self._system.shelf.ask(wanted, asker=Rank.CLIENT))
 
     # -- history ---------------------------------------------------------------------------------------------
 
