@@ -60,6 +60,8 @@ STOP_TIMEOUT_S = 10.0
 _FOR_CLEANING_UP, _FOR_ENDING, _FOR_STOPPING = 0.5, 0.275, 0.125
 """Shares of the time to stop; between a process's SIGTERM and its SIGKILL are 2 s. A tenth is for the last words."""
 _SHOWN_RUNS = 3
+_LISTING_S = 60.0
+"""To read ten thousand flows takes two seconds of a processor, many more seconds on a busy machine."""
 _ASIDE_S = 0.1
 """So long an actor may take to say what does not end, while the time runs out."""
 LAST_RUN = "last"
@@ -400,7 +402,9 @@ class Runtime:
         """
         self._must_live()
         wanted = ListFlows(only=None if only is None else frozenset(map(FlowId, only)))
-        return cast("tuple[FlowEntry, ...]", self._system.shelf.ask(wanted, asker=Rank.CLIENT))
+        patience_s = ASK_TIMEOUT_S if only is not None else _LISTING_S
+        answer = self._system.shelf.ask(wanted, asker=Rank.CLIENT, timeout_s=patience_s)
+        return cast("tuple[FlowEntry, ...]", answer)
 
     # -- history ---------------------------------------------------------------------------------------------
 
