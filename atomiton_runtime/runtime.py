@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self, cast
 
@@ -61,6 +61,8 @@ STOP_TIMEOUT_S = 10.0
 _FOR_CLEANING_UP, _FOR_ENDING, _FOR_STOPPING = 0.5, 0.275, 0.125
 """Shares of the time to stop; between a process's SIGTERM and its SIGKILL are 2 s. A tenth is for the last words."""
 _SHOWN_RUNS = 3
+_LISTING_S = 60.0
+"""To read ten thousand flows takes two seconds of a processor, many more seconds on a busy machine."""
 _ASIDE_S = 0.1
 """So long an actor may take to say what does not end, while the time runs out."""
 LAST_RUN = "last"
@@ -399,10 +401,18 @@ class Runtime:
         self._must_live()
         return cast(Flow, self._system.shelf.ask(GetFlow(ref=ref), asker=Rank.CLIENT))
 
-    def flows(self) -> tuple[FlowEntry, ...]:
-        """Return what the flows folder holds, broken flows included, sorted by id."""
+    def flows(self, only: Iterable[str] | None = None) -> tuple[FlowEntry, ...]:
+        """Return what the flows folder holds, broken flows included, sorted by id.
+
+        Args:
+            only: the ids of the flows to look at, one file each; those that the folder does not hold are left out.
+                Without it every file of the folder is looked at, and read if it has changed.
+        """
         self._must_live()
-        return cast("tuple[FlowEntry, ...]", self._system.shelf.ask(ListFlows(), asker=Rank.CLIENT))
+        wanted = ListFlows(only=None if only is None else frozenset(map(FlowId, only)))
+        patience_s = ASK_TIMEOUT_S if only is not None else _LISTING_S
+        answer = self._system.shelf.ask(wanted, asker=Rank.CLIENT, timeout_s=patience_s)
+        return cast("tuple[FlowEntry, ...]", answer)
 
     # -- history ---------------------------------------------------------------------------------------------
 

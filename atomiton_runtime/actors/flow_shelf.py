@@ -4,7 +4,7 @@ import errno
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import assert_never
 
@@ -54,10 +54,11 @@ from atomiton_runtime.flow.loader import load_flow
 from atomiton_runtime.flow.lookup import did_you_mean
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.problems import FlowInvalid, Problem
+from atomiton_runtime.ids import FlowId
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.trust import CODE as TRUST_CODE
-from atomiton_runtime.trust import distrust
+from atomiton_runtime.trust import Judge
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,8 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         self._shelved = book.shelved
         self._sources = sources
         """Keeps the text of each version of a flow that is asked for; None: nobody does."""
+        self._trust = Judge()
+        """Of the message that is being handled: its folders are looked at once, and not for each of their files."""
 
     def begin(self) -> None:
         """Where somebody watches: look at the node types, before the first of them is needed."""
@@ -124,13 +127,14 @@ class FlowShelf(GuardedActor[ShelfMessage]):
 
     def receive(self, message: ShelfMessage) -> Flow | tuple[FlowEntry, ...] | None:
         """Handle one message."""
+        self._trust = Judge()
         match message:
             case GetFlow(ref=ref):
                 self._catalogue.refresh()
                 return self._flow(ref)
-            case ListFlows():
+            case ListFlows(only=only):
                 self._catalogue.refresh()
-                return self._entries()
+                return self._entries(self._names() if only is None else self._names_of(only))
             case FileSettled():
                 self._settle(message)
             case FileUnreadable(path=path, error=error):
@@ -184,10 +188,20 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         path = str(self._folder / f"{flow_id}{SUFFIX}")
         return path if path in self._shelved or f"{flow_id}{SUFFIX}" in self._names() else None
 
-    def _entries(self) -> tuple[FlowEntry, ...]:
-        names = set(self._names())
-        shelved = (self._refreshed(str(self._folder / name)) for name in names)
+    def _entries(self, names: Iterable[str]) -> tuple[FlowEntry, ...]:
+        shelved = (self._refreshed(os.path.join(self._folder, name)) for name in set(names))  # noqa: PTH118  # of many
         return tuple(sorted((entry(each) for each in shelved if each), key=lambda each: each.id))
+
+    def _names_of(self, flows: Iterable[FlowId]) -> tuple[str, ...]:
+        """Return the file names of those flows that the folder holds; it is listed if one of them is not known yet."""
+        names = {f"{flow}{SUFFIX}" for flow in flows}
+        if all(self._is_known(name) for name in names):
+            return tuple(names)
+        return tuple(names.intersection(self._names()))
+
+    def _is_known(self, name: str) -> bool:
+        path = str(self._folder / name)
+        return path in self._shelved and self._is_in_folder(path)
 
     def _names(self) -> tuple[str, ...]:
         """Return the names of the folder's flow files; also those that are about to be declared gone."""
@@ -249,7 +263,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         if shelved.hash == content.hash and not self._is_outdated(shelved):
             return msgspec.structs.replace(shelved, signature=content.signature)
         types = self._catalogue.generation
-        refusal = distrust(Path(shelved.path))
+        refusal = self._trust.distrust(shelved.path)
         if refusal is not None:
             problems = (unreadable_problem(shelved.path, refusal),)
             return with_content(shelved, problems, content.hash, content.signature, types=types)
@@ -259,7 +273,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
     def _is_outdated(self, shelved: Shelved) -> bool:
         """Return whether who can write the file, or node types that it uses or lacks, may have changed since then."""
         refused = any(problem.code == TRUST_CODE for problem in shelved.problems)
-        if refused != (distrust(Path(shelved.path)) is not None):
+        if refused != (self._trust.distrust(shelved.path) is not None):
             return True
         if shelved.types == self._catalogue.generation:
             return False
@@ -283,7 +297,9 @@ class FlowShelf(GuardedActor[ShelfMessage]):
     def _settle(self, message: FileSettled) -> None:
         before = self._shelved.get(message.path) or Shelved(path=message.path)
         content_hash = hashlib.sha256(message.content).hexdigest()
-        content = Content(message.content, content_hash, _UNKNOWN)
+        # What the file was like when the shelf itself read this very content still stands for it.
+        signature = before.signature if before.hash == content_hash else None
+        content = Content(message.content, content_hash, signature or _UNKNOWN)
         saving, now = settle(
             self._loaded(before, content),
             content_hash,
@@ -353,7 +369,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
 
 
 _UNKNOWN = Signature(0, 0, 0, -1, 0, 0)
-"""The signature of content that the watcher has read: unlike that of any file, so the file is read when asked for."""
+"""Of content that only the watcher has read: unlike that of any file, so the file is read when it is asked for."""
 
 
 def _folder_refused(folder: Path, error: OSError) -> RuntimeUnusable:

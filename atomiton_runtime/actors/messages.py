@@ -295,8 +295,11 @@ class GetFlow(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
 
 
-class ListFlows(msgspec.Struct, frozen=True):
+class ListFlows(msgspec.Struct, frozen=True, kw_only=True):
     """From a client, asked: answers a tuple of `FlowEntry`, sorted by id; what is not loaded yet is loaded."""
+
+    only: frozenset[FlowId] | None = None
+    """Look at the files of these flows alone; those that are not in the folder are left out. None: all."""
 
 
 class FileSettled(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,8 @@ _GAP = "  "
 
 def width(text: str) -> int:
     """Return how many cells `text` takes on a terminal; colours take none."""
-    return sum(_cells(char) for char in click.unstyle(text))
+    plain = click.unstyle(text)
+    return len(plain) if plain.isascii() else sum(_cells(char) for char in plain)
 
 
 def lines(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = (), indent: str = "") -> list[str]:

@@ -1,6 +1,7 @@
 """Is the tray of one runtime: a worker that follows it, the menu it shows, and what clicks do."""
 
 import contextlib
+import gc
 import os
 import queue
 import threading
@@ -23,6 +24,7 @@ from atomiton_runtime.tray import state as tray_state
 from atomiton_runtime.tray.announce import Announcement
 from atomiton_runtime.tray.autostart import APP_NAME
 from atomiton_runtime.tray.desktop import open_path
+from atomiton_runtime.tray.listing import Listings
 from atomiton_runtime.tray.menu import Action, Entry
 from atomiton_runtime.tray.port import FlowFile, TrayRuntime
 from atomiton_runtime.tray.state import ListedFlow, TrayState
@@ -31,6 +33,9 @@ from atomiton_runtime.tray.surface import Surface, Wiring
 _HISTORY_OF_FLOWS = 400
 """At the start the latest result is looked up for this many flows: one short read each."""
 _RECENT_RUNS = 50
+MANY_FLOWS = 1000
+"""When so many flows were read at once, they are put where Python does not look for garbage: looking through ten
+thousand of them stops every thread for 70 ms, and it looks after every few openings of the menu."""
 _WORKER_PATIENCE_S = 5.0
 _LOOK_AT_ENDING_S = 1.0
 """So often it is read what a run that is being cancelled still waits for."""
@@ -85,6 +90,9 @@ class Tray:
         self._runtime, self._clock, self._say = runtime, clock, say
         self._autostart_command = tuple(autostart_command) or autostart.default_command()
         self._state = TrayState()
+        self._listings = Listings()
+        self._outdated: set[FlowId] = set()
+        """Flows of which there was news, and which have not been read since. The worker's alone."""
         self._inbox: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._unanswered: NoticeRaised | None = None
         self._stopping = threading.Event()
@@ -122,7 +130,10 @@ class Tray:
 
     def entries(self) -> tuple[Entry, ...]:
         """Return the menu as it is now; never blocks."""
-        return menu.compose(self._state, self._local_now(), flows_folder=str(self._runtime.places.flows))
+        state, folder = self._state, str(self._runtime.places.flows)
+        return menu.compose(
+            state, self._local_now(), flows_folder=folder, listed=self._listings.of(state.flows)
+        )
 
     def opened(self) -> None:
         """Take note that somebody looks at the menu."""
@@ -203,8 +214,8 @@ class Tray:
                 return
             for one in news:
                 self._take(one)
-            if any(isinstance(one, FlowLoaded | FlowBroken | FlowRemoved) for one in news):
-                self._guarded(self._read_flows)
+            if self._outdated:
+                self._guarded(self._read_outdated)
             if any(isinstance(one, _Opened) for one in news):
                 self._guarded(self._read_recent)
             if self._cancelling():
@@ -233,6 +244,8 @@ class Tray:
             case _Opened() | _Ended():
                 pass
             case _:
+                if isinstance(news, FlowLoaded | FlowBroken | FlowRemoved):
+                    self._outdated.add(news.flow)
                 said = announce.announcement(self._state, news)
                 self._state = tray_state.apply(self._state, news)
                 if said is not None:
@@ -252,6 +265,17 @@ class Tray:
     def _read_flows(self) -> None:
         state = tray_state.with_flows(self._state, map(_listed, self._runtime.flows()))
         self._state = msgspec.structs.replace(state, loaded=True)
+        _spare_the_collector(len(state.flows))
+
+    def _read_outdated(self) -> None:
+        """Read the flows of which there was news; all others are what they were."""
+        if not self._state.loaded:
+            self._read_flows()
+        else:
+            fresh = map(_listed, self._runtime.flows(self._outdated))
+            self._state = tray_state.with_changed_flows(self._state, self._outdated, fresh)
+            _spare_the_collector(len(self._outdated))
+        self._outdated = set()
 
     def _read_recent(self) -> None:
         recent = self._runtime.history(limit=_RECENT_RUNS, statuses=tray_state.FINAL_STATUSES)
@@ -284,7 +308,9 @@ class Tray:
             self._unanswered = None
 
     def _redraw(self) -> None:
-        title = f"{APP_NAME}: {menu.summary(self._state)}"
+        # Worked out here, in the worker: whoever opens the menu finds it done.
+        listed = self._listings.of(self._state.flows)
+        title = f"{APP_NAME}: {menu.summary(self._state, listed)}"
         self._surface.redraw(tray_state.mood(self._state), title)
 
     def _announce(self, announcement: Announcement) -> None:
@@ -293,6 +319,13 @@ class Tray:
 
     def _local_now(self) -> datetime:
         return self._clock.now().astimezone()
+
+
+def _spare_the_collector(flows_read: int) -> None:
+    """Set aside what stays, after so many flows were read; what is no longer used is freed all the same."""
+    if flows_read >= MANY_FLOWS:
+        gc.collect()
+        gc.freeze()
 
 
 def _listed(file: FlowFile) -> ListedFlow:

@@ -1,13 +1,16 @@
 """Composes the tray's menu: a pure function of the state and the time."""
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TypeAlias
 
 import msgspec
 
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.tray import wording
+from atomiton_runtime.tray.listing import Listing, by_name, listing
 from atomiton_runtime.tray.state import FAILURES, ActiveRun, ListedFlow, Mood, Result, TrayState
 
 FLOWS_SHOWN = 20
@@ -87,20 +90,35 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     separator: bool = False
 
 
-def compose(state: TrayState, now: datetime, *, flows_folder: str) -> tuple[Entry, ...]:
+class _View(msgspec.Struct, frozen=True, kw_only=True):
+    """What entries are made from. Nothing in here is searched once per entry: there may be very many flows and runs."""
+
+    state: TrayState
+    listing: Listing
+    runs: Mapping[FlowId, Sequence[ActiveRun]]
+    """The runs that have not ended, of the flows that have any."""
+    now: datetime
+
+
+def compose(
+    state: TrayState, now: datetime, *, flows_folder: str, listed: Listing | None = None
+) -> tuple[Entry, ...]:
     """Return the menu's entries.
 
     Args:
         state: what is known.
         now: aware, in the zone whose time of day is shown.
         flows_folder: what `Open flows folder` opens.
+        listed: the listing of the state's flows, for whoever has it already.
     """
+    listed = listed or listing(state.flows)
+    view = _View(state=state, listing=listed, runs=_runs_by_flow(state), now=now)
     return (
-        Entry(key="status", text=summary(state)),
+        Entry(key="status", text=summary(state, listed)),
         *_notice(state),
         *_cancels(state, now),
         _separator("flows"),
-        *_flow_entries(state, now, flows_folder),
+        *_flow_entries(view, flows_folder),
         _separator("app"),
         Entry(key="folder", text="Open flows folder", action=OpenClicked(flows_folder)),
         Entry(
@@ -113,19 +131,35 @@ def compose(state: TrayState, now: datetime, *, flows_folder: str) -> tuple[Entr
     )
 
 
-def summary(state: TrayState) -> str:
-    """Return the state in one short line: the menu's first, and the icon's title."""
+def summary(state: TrayState, listed: Listing | None = None) -> str:
+    """Return the state in one short line: the menu's first, and the icon's title.
+
+    Args:
+        state: what is known.
+        listed: the listing of the state's flows, for whoever has it already.
+    """
     if not state.loaded:
         return "Reading the flows …"
-    listed = [flow for flow in state.flows.values() if flow.listed]
-    running = len(state.active)
-    failed = sum(1 for flow in listed if not flow.problems and _failed(state.results.get(flow.id)))
-    broken = sum(1 for flow in listed if flow.problems)
-    parts = [wording.counted(len(listed), "flow", "flows")] if listed else ["No flows yet"]
+    listed = listed or listing(state.flows)
+    count, running = len(listed.flows), len(state.active)
+    failed = sum(1 for flow, result in state.results.items() if _failed(result) and _is_whole(state, flow))
+    parts = [wording.counted(count, "flow", "flows")] if count else ["No flows yet"]
     parts += [f"{running} running"] if running else []
     parts += [f"{failed} failed"] if failed else []
-    parts += [f"{broken} broken"] if broken else []
+    parts += [f"{listed.broken} broken"] if listed.broken else []
     return " · ".join(parts)
+
+
+def _is_whole(state: TrayState, flow: FlowId) -> bool:
+    known = state.flows.get(flow)
+    return known is not None and known.listed and not known.problems
+
+
+def _runs_by_flow(state: TrayState) -> Mapping[FlowId, Sequence[ActiveRun]]:
+    runs: dict[FlowId, list[ActiveRun]] = {}
+    for run in state.active.values():
+        runs.setdefault(run.flow, []).append(run)
+    return runs
 
 
 def _separator(key: str) -> Entry:
@@ -146,9 +180,9 @@ def _notice(state: TrayState) -> tuple[Entry, ...]:
 def _cancels(state: TrayState, now: datetime) -> tuple[Entry, ...]:
     if not state.active:
         return ()
-    runs = sorted(state.active.values(), key=lambda run: (run.since, run.run_id))
-    entries = [_cancel(state, run, now) for run in runs[:CANCELS_SHOWN]]
-    if hidden := len(runs) - len(entries):
+    oldest = heapq.nsmallest(CANCELS_SHOWN, state.active.values(), key=lambda run: (run.since, run.run_id))
+    entries = [_cancel(state, run, now) for run in oldest]
+    if hidden := len(state.active) - len(entries):
         entries.append(Entry(key="cancel-more", text=f"… and {wording.counted(hidden, 'run', 'runs')} more"))
     return (_separator("cancel"), *entries)
 
@@ -165,69 +199,73 @@ def _cancel(state: TrayState, run: ActiveRun, now: datetime) -> Entry:
     )
 
 
-def _flow_entries(state: TrayState, now: datetime, flows_folder: str) -> tuple[Entry, ...]:
-    listed = sorted(
-        (flow for flow in state.flows.values() if flow.listed),
-        key=lambda flow: (flow.name.casefold(), flow.id),
-    )
-    if state.loaded and not listed:
+def _flow_entries(view: _View, flows_folder: str) -> tuple[Entry, ...]:
+    flows = view.listing.flows
+    if view.state.loaded and not flows:
         return (
             Entry(key="none", text="Save a flow file in the flows folder", action=OpenClicked(flows_folder)),
         )
-    first = (
-        _most_wanted(state, listed) if len(listed) > FLOWS_SHOWN else frozenset(flow.id for flow in listed)
-    )
-    shown = [_flow_entry(state, flow, now) for flow in listed if flow.id in first]
-    rest = [flow for flow in listed if flow.id not in first]
-    return (*shown, *((_more(state, rest, now),) if rest else ()))
+    first = _most_wanted(view) if len(flows) > FLOWS_SHOWN else flows
+    shown = [_flow_entry(view, flow) for flow in first]
+    return (*shown, *((_more(view, first),) if len(first) < len(flows) else ()))
 
 
-def _most_wanted(state: TrayState, listed: Sequence[ListedFlow]) -> frozenset[FlowId]:
-    """Return the flows to show at once: those that run, then the latest used, then by name."""
-    running = {run.flow for run in state.active.values()}
+def _most_wanted(view: _View) -> Sequence[ListedFlow]:
+    """Return the flows to show at once, by name: those that run, then the latest used, then by name."""
+    state, running = view.state, view.runs
 
-    def rank(flow: ListedFlow) -> tuple[bool, float]:
+    def rank(flow: ListedFlow) -> tuple[bool, float, tuple[str, str]]:
         result = state.results.get(flow.id)
-        return flow.id not in running, -result.at.timestamp() if result else 0.0
+        return flow.id not in running, -result.at.timestamp() if result else 0.0, by_name(flow)
 
-    return frozenset(flow.id for flow in sorted(listed, key=rank)[:FLOWS_SHOWN])
+    used = (state.flows.get(flow) for flow in running.keys() | state.results.keys())
+    first = heapq.nsmallest(FLOWS_SHOWN, (flow for flow in used if flow and flow.listed), key=rank)
+    unused = _others(view, first)
+    return sorted((*first, *islice(unused, FLOWS_SHOWN - len(first))), key=by_name)
 
 
-def _more(state: TrayState, rest: Sequence[ListedFlow], now: datetime) -> Entry:
-    text = f"More flows ({len(rest)})"
-    if len(rest) <= FLOWS_A_PAGE:
-        return Entry(key="more", text=text, children=tuple(_flow_entry(state, flow, now) for flow in rest))
+def _others(view: _View, first: Sequence[ListedFlow]) -> Iterator[ListedFlow]:
+    ids = {flow.id for flow in first}
+    return (flow for flow in view.listing.flows if flow.id not in ids)
+
+
+def _more(view: _View, first: Sequence[ListedFlow]) -> Entry:
+    count = len(view.listing.flows) - len(first)
+    text = f"More flows ({count})"
+    rest = tuple(islice(_others(view, first), PAGES * FLOWS_A_PAGE))
+    if count <= FLOWS_A_PAGE:
+        return Entry(key="more", text=text, children=tuple(_flow_entry(view, flow) for flow in rest))
     pages = [rest[start : start + FLOWS_A_PAGE] for start in range(0, len(rest), FLOWS_A_PAGE)]
-    entries = [_page(state, number, page, now) for number, page in enumerate(pages[:PAGES])]
-    if hidden := sum(len(page) for page in pages[PAGES:]):
+    entries = [_page(view, number, page) for number, page in enumerate(pages)]
+    if hidden := count - len(rest):
         entries.append(Entry(key="more-hidden", text=f"… and {hidden} more: see atomiton list"))
     return Entry(key="more", text=text, children=tuple(entries))
 
 
-def _page(state: TrayState, number: int, page: Sequence[ListedFlow], now: datetime) -> Entry:
+def _page(view: _View, number: int, page: Sequence[ListedFlow]) -> Entry:
     first, last = (wording.one_line(wording.name(flow.name, flow.id), 24) for flow in (page[0], page[-1]))
-    children = tuple(_flow_entry(state, flow, now) for flow in page)
+    children = tuple(_flow_entry(view, flow) for flow in page)
     return Entry(key=f"page:{number}", text=f"{first}  –  {last}", children=children)
 
 
-def _flow_entry(state: TrayState, flow: ListedFlow, now: datetime) -> Entry:
-    name = _unmistakable_name(state, flow)
+def _flow_entry(view: _View, flow: ListedFlow) -> Entry:
+    name = _unmistakable_name(view, flow)
     if flow.problems:
         return _broken_entry(flow, name)
-    said, mood = _said(state, flow, now)
+    said, mood = _said(view, flow)
     text = f"{name}  ·  {said}" if said else name
     action = NeedsClicked(flow.id) if flow.needs else RunClicked(flow.id)
     return Entry(key=f"run:{flow.id}", text=text, action=action, mood=mood)
 
 
-def _unmistakable_name(state: TrayState, flow: ListedFlow) -> str:
+def _unmistakable_name(view: _View, flow: ListedFlow) -> str:
     name = wording.name(flow.name, flow.id)
-    twins = sum(1 for other in state.flows.values() if other.listed and other.name == flow.name)
-    return name if twins < 2 else f"{name} ({wording.one_line(flow.id, 24)})"
+    return f"{name} ({wording.one_line(flow.id, 24)})" if flow.name in view.listing.twins else name
 
 
-def _said(state: TrayState, flow: ListedFlow, now: datetime) -> tuple[str, Mood]:
-    runs = [run for run in state.active.values() if run.flow == flow.id]
+def _said(view: _View, flow: ListedFlow) -> tuple[str, Mood]:
+    state, now = view.state, view.now
+    runs = view.runs.get(flow.id, ())
     if runs and all(run.cancelling for run in runs):
         return "cancelling …", "running"
     started = [run.since for run in runs if run.started]

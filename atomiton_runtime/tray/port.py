@@ -1,6 +1,6 @@
 """States what the tray needs of a runtime: a part of `Runtime`, so that small doubles can stand in for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from atomiton_runtime.flow.model import Notify, Variable
@@ -88,8 +88,8 @@ class TrayRuntime(Protocol):
         """Call `callback` with each fact of these kinds; return what ends that."""
         ...
 
-    def flows(self) -> Sequence[FlowFile]:
-        """Return all flow files of the folder."""
+    def flows(self, only: Iterable[str] | None = None) -> Sequence[FlowFile]:
+        """Return all flow files of the folder, or those of these ids alone."""
         ...
 
     def history(

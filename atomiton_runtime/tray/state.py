@@ -1,6 +1,6 @@
 """Folds what the runtime says into what the tray shows: one immutable value, replaced by each event."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -107,6 +107,24 @@ def with_flows(state: TrayState, flows: Iterable[ListedFlow]) -> TrayState:
     return msgspec.structs.replace(state, flows=known, results=results)
 
 
+def with_changed_flows(
+    state: TrayState, changed: Collection[FlowId], flows: Iterable[ListedFlow]
+) -> TrayState:
+    """Return the state in which these flows are all that is left of the `changed` ones; the others stay.
+
+    Where nothing is new its flows are the very same: what was worked out from them holds.
+    """
+    fresh = {flow.id: flow for flow in flows}
+    gone = {flow for flow in changed if flow not in fresh and flow in state.flows}
+    new = {flow: listed for flow, listed in fresh.items() if state.flows.get(flow) != listed}
+    if not gone and not new:
+        return state
+    known = {**state.flows, **new}
+    for flow in gone:
+        del known[flow]
+    return msgspec.structs.replace(state, flows=known, results=_without(state.results, gone))
+
+
 def with_history(state: TrayState, runs: Iterable[RunSummary]) -> TrayState:
     """Return the state with the results of `runs` where they are newer than what it knows."""
     results = dict(state.results)
@@ -168,7 +186,7 @@ def apply(state: TrayState, event: RunEvent | Notice) -> TrayState:
         case FlowLoaded():
             return _with_problems(state, event.flow, event.path, (), runnable=True)
         case FlowRemoved():
-            return with_flows(state, (flow for flow in state.flows.values() if flow.id != event.flow))
+            return with_changed_flows(state, (event.flow,), ())
         case _:
             run = state.active.get(event.run_id)
             return state if run is None else _after(state, run, event)
@@ -187,8 +205,14 @@ def _with_notice(state: TrayState, event: NoticeRaised) -> TrayState:
 def _with_problems(
     state: TrayState, flow: FlowId, path: str, problems: tuple[Problem, ...], *, runnable: bool
 ) -> TrayState:
-    known = state.flows.get(flow, ListedFlow(id=flow, name=flow, path=path))
-    changed = msgspec.structs.replace(known, problems=problems, runnable=runnable)
+    known = state.flows.get(flow)
+    if known is not None and known.problems == problems and known.runnable == runnable:
+        return (
+            state  # the first scan says so of each file, and a flow that is saved again and again of its own
+        )
+    changed = msgspec.structs.replace(
+        known or ListedFlow(id=flow, name=flow, path=path), problems=problems, runnable=runnable
+    )
     return msgspec.structs.replace(state, flows={**state.flows, flow: changed})
 
 
@@ -213,6 +237,12 @@ def _after(state: TrayState, run: ActiveRun, event: RunEvent) -> TrayState:
             )
         case _:
             return state
+
+
+def _without(results: dict[FlowId, Result], flows: Collection[FlowId]) -> dict[FlowId, Result]:
+    if not any(flow in results for flow in flows):
+        return results
+    return {flow: result for flow, result in results.items() if flow not in flows}
 
 
 def _with_run(state: TrayState, run: ActiveRun) -> TrayState:

@@ -2,11 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from atomiton_runtime.actors import flow_files, flow_shelf
 from atomiton_runtime.actors.base import Address, Rank, stop_actor
 from atomiton_runtime.actors.flow_shelf import FlowShelf, ShelfBook
 from atomiton_runtime.actors.messages import (
@@ -24,6 +25,7 @@ from atomiton_runtime.errors import ErrorInfo, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.problems import FlowInvalid, Problem
+from atomiton_runtime.ids import FlowId
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, NoticeRaised
 from tests.doubles.addresses import Collected
 from tests.doubles.catalogue import CatalogueDouble, TypeDouble
@@ -61,9 +63,10 @@ class Shelf:
         assert isinstance(flow, Flow)
         return flow
 
-    def entries(self) -> dict[str, FlowEntry]:
-        """Ask for all flows; return id -> entry, in the order of the answer."""
-        entries = self.address.ask(ListFlows(), asker=Rank.CLIENT)
+    def entries(self, *only: str) -> dict[str, FlowEntry]:
+        """Ask for all flows, or for those of these ids alone; return id -> entry, in the order of the answer."""
+        question = ListFlows(only=frozenset(map(FlowId, only)) if only else None)
+        entries = self.address.ask(question, asker=Rank.CLIENT)
         assert isinstance(entries, tuple)
         return {entry.id: entry for entry in entries}
 
@@ -508,3 +511,75 @@ class TestTypes:
             with shelving(folder, watch=watch, shelf=shelf):
                 shelf.entries()
                 assert len(shelf.bus.all_so_far()) == expected
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the shelf does with files, in order: `stat a.toml` for a glance at one, `read a.toml` for its content."""
+    done: list[str] = []
+
+    def noted(what: str, look: Callable[[str], object]) -> Callable[[str], object]:
+        def note_and_look(path: str) -> object:
+            done.append(f"{what} {Path(path).name}")
+            return look(path)
+
+        return note_and_look
+
+    monkeypatch.setattr(flow_shelf, "file_signature", noted("stat", flow_files.file_signature))
+    monkeypatch.setattr(flow_shelf, "look_at", noted("read", flow_files.look_at))
+    return done
+
+
+@pytest.mark.parametrize("watch", [True, False])
+def test_only_the_flows_that_are_asked_about_are_looked_at(
+    folder: Path, looks: list[str], watch: bool
+) -> None:
+    """One question about one flow is one look at one file, however many there are; it is read when it has changed."""
+    for number in range(20):
+        (folder / f"f{number}.toml").write_bytes(valid(1))
+    with shelving(folder, watch=watch) as shelf:
+        shelf.entries()
+        looks.clear()
+
+        assert ["f7"] == list(shelf.entries("f7"))
+        assert looks == ["stat f7.toml"]
+        for name in ("f7", "f8"):
+            (folder / f"{name}.toml").write_bytes(BROKEN)
+        looks.clear()
+        assert [1] == [len(entry.problems) for entry in shelf.entries("f7").values()]
+        assert looks == ["stat f7.toml", "read f7.toml"]
+
+
+def test_flows_that_the_folder_does_not_hold_are_left_out(folder: Path, tmp_path: Path) -> None:
+    """Neither what is not there is answered, nor a flow elsewhere, though it was loaded by its path."""
+    (folder / "a.toml").write_bytes(valid(1))
+    (folder / "new.toml").write_bytes(valid(1))
+    (tmp_path / "b.toml").write_bytes(valid(1))
+    with shelving(folder, watch=False) as shelf:
+        shelf.flow("a")
+        shelf.flow(str(tmp_path / "b.toml"))
+
+        assert ["a", "new"] == list(shelf.entries("a", "new", "gone", str(tmp_path / "b"), "../b"))
+        assert [] == list(shelf.entries(str(tmp_path / "b")))
+        (folder / "a.toml").unlink()
+        assert [] == list(shelf.entries("a"))
+
+
+def test_what_the_shelf_has_read_is_not_read_again_because_the_watcher_tells_it_too(
+    folder: Path, looks: list[str]
+) -> None:
+    """The first scan tells of content that is known already: the next question is one glance at each file."""
+    (folder / "a.toml").write_bytes(valid(1))
+    with shelving(folder) as shelf:
+        shelf.entries()
+        looks.clear()
+        message = FileSettled(path=str(folder / "a.toml"), content=valid(1), first_scan=True)
+        shelf.address.tell(message)
+        shelf.entries()
+        assert looks == ["stat a.toml"]
+
+        (folder / "a.toml").write_bytes(valid(2))
+        looks.clear()
+        shelf.address.tell(message)  # of before that: what is there now is read all the same
+        assert shelf.flow("a").nodes[0].parameters.get("count") == 2
+        assert looks == ["stat a.toml", "read a.toml"]

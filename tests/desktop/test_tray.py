@@ -1,5 +1,6 @@
 """The tray on a private bus, as a panel sees it."""
 
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from atomiton_runtime.requests import CancelRun, RunFlow
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.tray import icons
 from atomiton_runtime.tray.app import run_tray
+from atomiton_runtime.tray.client import MANY_FLOWS
 from atomiton_runtime.tray.status_notifier.item import pixmap
 from tests.desktop.conftest import RunningTray
 from tests.desktop.private_bus import PrivateBus
@@ -58,6 +60,54 @@ def test_click_runs_the_flow(host: TrayHost, runtime: FakeRuntime, tray: Running
     host.wait_for("Active customers", "✓ just now")
     wait_for_mood(host, "succeeded")
     assert runtime.requests == [RunFlow(flow="customers", trigger="tray")]
+
+
+def test_opening_the_menu_reads_no_flow_and_a_save_reads_one(
+    host: TrayHost, runtime: FakeRuntime, start_tray: Callable[..., RunningTray]
+) -> None:
+    """However many flows there are, they are read once, at the start; afterwards only those of which there was news."""
+    for number in range(300):
+        runtime.add_flow(f"flow{number}", announce=False)
+    start_tray()
+    host.wait_for("300 flows")
+    assert runtime.flows_read == [300]
+    for _ in range(2):
+        host.open()
+        host.close()
+    runtime.add_flow("flow7", "Renamed")
+
+    host.wait_for("Renamed")
+    assert runtime.flows_read == [300, 1]
+
+
+def test_news_that_could_not_be_read_are_read_later(
+    host: TrayHost, runtime: FakeRuntime, tray: RunningTray
+) -> None:
+    """While the runtime does not answer, it is remembered which flows to ask about, until there is an answer."""
+    runtime.add_flow("customers", "Customers")
+    host.wait_for("Customers")
+    runtime.silent = True
+    runtime.add_flow("customers", "Renamed")
+    host.wait_for("the shelf does not answer")
+    runtime.silent = False
+    runtime.add_flow("other", "Other")
+    host.wait_for("Other")
+    assert host.line("Renamed")
+
+
+def test_very_many_flows_are_set_aside_from_the_search_for_garbage(
+    host: TrayHost, runtime: FakeRuntime, start_tray: Callable[..., RunningTray]
+) -> None:
+    """Looking through them would stop every thread, again and again, for longer than opening the menu may take."""
+    for number in range(MANY_FLOWS):
+        runtime.add_flow(f"flow{number}", announce=False)
+    before = gc.get_freeze_count()
+    try:
+        start_tray()
+        host.wait_for(f"{MANY_FLOWS} flows")
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
 
 
 def test_cancel_entry(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -> None:

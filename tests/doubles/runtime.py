@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +59,8 @@ class FakeRuntime:
         self.left_nodes: dict[RunId, tuple[str, ...]] = {}
         self.unkept: set[RunId] = set()
         """Runs of which the store has nothing."""
+        self.flows_read: list[int] = []
+        """Of how many flows was told, for each time that somebody asked."""
         self.silent = False
         """While it is set, questions and requests end as they do when an actor does not answer."""
         self.started = self.stopped = False
@@ -109,10 +111,12 @@ class FakeRuntime:
             self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
 
-    def flows(self) -> tuple[FlowFile, ...]:
+    def flows(self, only: Iterable[str] | None = None) -> tuple[FlowFile, ...]:
         self._must_answer()
         with self._lock:
-            return tuple(self._flows[flow] for flow in sorted(self._flows))
+            wanted = self._flows.keys() if only is None else self._flows.keys() & set(only)
+            self.flows_read.append(len(wanted))
+            return tuple(self._flows[flow] for flow in sorted(wanted))
 
     def history(
         self, flow: str | None = None, *, limit: int = 50, statuses: Sequence[RunStatus] = ()

@@ -55,6 +55,27 @@ def test_who_can_write_counts(flows: Path, place: str, mode: int, trusted: bool)
         assert f"chmod o-w {(flows.parent / place).resolve()}" in (refusal.hint or "")
 
 
+def test_a_judge_looks_at_a_folder_once_and_at_each_file(flows: Path) -> None:
+    """For the moment that it was made for, the folder is what it was at the first file; the next judge looks anew."""
+    (flows / "other.toml").write_text(HELLO)
+    (flows / "other.toml").chmod(0o666)
+    judge = trust.Judge()
+    assert judge.distrust(str(flows / "hello.toml")) is None
+    flows.chmod(0o777)
+
+    assert judge.distrust(str(flows / "hello.toml")) is None
+    assert judge.distrust(str(flows / "other.toml")) is not None
+    assert trust.Judge().distrust(str(flows / "hello.toml")) is not None
+
+
+def test_a_file_of_the_working_folder(flows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path without a folder means the working folder, whose rights count like those of any other."""
+    monkeypatch.chdir(flows)
+    assert trust.distrust(Path("hello.toml")) is None
+    flows.chmod(0o777)
+    assert trust.distrust(Path("hello.toml")) is not None
+
+
 def test_a_group_of_others_counts(flows: Path) -> None:
     """It is not the user's own: its members can write."""
     if os.geteuid() != 0:

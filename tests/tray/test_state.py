@@ -83,6 +83,31 @@ def test_flow_notices() -> None:
     assert (state.flows, state.results) == ({}, {})
 
 
+def test_news_that_are_none_leave_the_flows_as_they_are() -> None:
+    """The first scan says of each file that it is loaded: nothing is copied or worked out anew for that."""
+    state = known(flow(), flow("Broken", problems=(problem(),), runnable=False))
+    loaded = notices.FlowLoaded(flow=FLOW, path="/flows/customers.toml", hash="1")
+    broken = notices.FlowBroken(
+        flow=FlowId("broken"), path="/flows/broken.toml", problems=(problem(),), runnable=False
+    )
+    removed = notices.FlowRemoved(flow=FlowId("never seen"), path="/flows/never seen.toml")
+
+    assert all(apply(state, notice) is state for notice in (loaded, broken, removed))
+    assert tray_state.with_changed_flows(state, {FLOW, FlowId("never seen")}, [flow()]) is state
+
+
+def test_changed_flows() -> None:
+    """Of those that changed, what is there is taken, what is gone goes with its result; all others stay."""
+    results = {FlowId(name): result() for name in ("a", "b", "c")}
+    state = known(flow("A"), flow("B"), flow("C"), results=results)
+    changed = tray_state.with_changed_flows(
+        state, {FlowId("a"), FlowId("b"), FlowId("d")}, [flow("D"), flow("A", needs=("who",))]
+    )
+
+    assert {"a": ("who",), "c": (), "d": ()} == {one.id: one.needs for one in changed.flows.values()}
+    assert ["a", "c"] == sorted(changed.results)
+
+
 def test_history_fills_in_only_what_is_newer() -> None:
     """A result from the store counts if it is newer than what is known, by the time the run ended."""
 
