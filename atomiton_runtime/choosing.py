@@ -9,7 +9,7 @@ from atomiton_runtime.errors import UsageError
 from atomiton_runtime.flow.lookup import did_you_mean
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.ids import NodeId, RunId
-from atomiton_runtime.requests import RunFlow
+from atomiton_runtime.requests import Chosen
 from atomiton_runtime.run.kept import Kept
 
 
@@ -21,40 +21,33 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """Nodes that are not wanted at all, each as skipped."""
 
 
-def choose(flow: Flow, request: RunFlow) -> Choice:
+def choose(flow: Flow, chosen: Chosen) -> Choice:
     """Return what a run is to do with the nodes of its flow.
 
     Raises:
         UsageError: there is no node of a name that is given (RUN-025), or the choices contradict each other (RUN-026).
     """
-    chosen = [
-        option
-        for option, given in (
-            ("--fresh", request.fresh),
-            ("--from", request.from_node),
-            ("--only", request.only_node),
-        )
-        if given
-    ]
-    if len(chosen) > 1:
+    options = {"--fresh": chosen.fresh, "--from": chosen.from_node, "--only": chosen.only_node}
+    given = [option for option, value in options.items() if value]
+    if len(given) > 1:
         raise UsageError(
-            "RUN-026", f"{' and '.join(chosen)} cannot be used together", hint="choose one of them"
+            "RUN-026", f"{' and '.join(given)} cannot be used together", hint="choose one of them"
         )
-    if request.from_node is not None:
-        start = _index(flow, request.from_node)
+    if chosen.from_node is not None:
+        start = _index(flow, chosen.from_node)
         return Choice(reuse=Reuse(mode="auto", forced=_ids(flow, _reached(start, flow.dependents))))
-    if request.only_node is not None:
-        only = _index(flow, request.only_node)
+    if chosen.only_node is not None:
+        only = _index(flow, chosen.only_node)
         return Choice(
-            reuse=Reuse(mode="auto", forced=_ids(flow, (only,))), left_out=_left_out(flow, only, request)
+            reuse=Reuse(mode="auto", forced=_ids(flow, (only,))), left_out=_left_out(flow, only)
         )
-    return Choice(reuse=Reuse(mode="none" if request.fresh else "declared"))
+    return Choice(reuse=Reuse(mode="none" if chosen.fresh else "declared"))
 
 
-def _left_out(flow: Flow, only: int, request: RunFlow) -> Mapping[NodeId, Kept]:
+def _left_out(flow: Flow, only: int) -> Mapping[NodeId, Kept]:
     needed = _reached(only, flow.parents)
-    reason = f"only {request.only_node} was asked for, and what it needs"
-    skipped = Kept(source=request.run_id or RunId(""), skipped=reason)
+    reason = f"only {flow.nodes[only].id} was asked for, and what it needs"
+    skipped = Kept(source=RunId(""), skipped=reason)
     return {node.id: skipped for node in flow.nodes if node.index not in needed}
 
 

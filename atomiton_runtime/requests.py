@@ -19,6 +19,17 @@ STOPPED = "RUN-011"
 """The code of the refusal by a runtime that is ending: nothing was done."""
 
 
+class Chosen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which nodes of a flow are to be executed: one of these."""
+
+    fresh: bool = False
+    """All of them, `reuse = "always"` or not."""
+    from_node: str | None = None
+    """This one and all that depend on it; of the others, those whose results do not hold."""
+    only_node: str | None = None
+    """This one, and before it those that it needs and whose results do not hold."""
+
+
 class RunFlow(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="run"):
     """Execute a flow."""
 
@@ -30,12 +41,8 @@ class RunFlow(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", ta
     """What the run is to be called, so that a client whose runtime dies before it answers can look for it."""
     follow: bool = False
     """After the response come the run's events, until its last."""
-    fresh: bool = False
-    """Everything is executed, `reuse = "always"` or not."""
-    from_node: str | None = None
-    """This node and all that depends on it are executed; of the others, what still holds is not."""
-    only_node: str | None = None
-    """This node is executed, and before it what it needs and has no result of that holds; nothing else."""
+    chosen: Chosen | msgspec.UnsetType = msgspec.UNSET
+    """Which nodes are to be executed; unset: all of them, but for those with `reuse = "always"`."""
 
 
 class ResumeRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="resume"):

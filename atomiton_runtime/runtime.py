@@ -35,6 +35,7 @@ from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.opening import UnkeptEnds, end_runs_of_the_dead, open_own, open_to_read
 from atomiton_runtime.requests import (
+    Chosen,
     Request,
     Response,
     ResumeRun,
@@ -347,7 +348,7 @@ class Runtime:
         variables = check_variables(flow.variables, given, from_text=False)
         if request.run_id is not None:
             self._must_be_new(request.run_id)
-        chosen = choose(flow, request)
+        chosen = choose(flow, request.chosen or Chosen())
         order = StartRun(
             run_id=request.run_id or new_run_id(),
             flow=flow,

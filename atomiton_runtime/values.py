@@ -35,6 +35,19 @@ _DECODER = msgspec.json.Decoder()
 _BYTES_MARK = b'"$bytes"'
 
 
+class LargeValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A marker: what travels in the place of a large value."""
+
+    path: str = msgspec.field(name=FILE_KEY)
+    size_bytes: int
+    """Of the value's JSON."""
+
+    @property
+    def name(self) -> str:
+        """The file's name: the SHA-256 of the value's JSON, in hex."""
+        return Path(self.path).name
+
+
 class UnsupportedValue(AtomitonError):
     """A value cannot travel between nodes (VALUE-001)."""
 

@@ -52,7 +52,7 @@ class ActiveRun:
             process=process,
             subflows=called_flows(flow),
             resumes=request.resumes,
-            source=flow.source,
+            source=flow.source or msgspec.UNSET,
         )
         self.state: RunState = apply(new_run(flow, request.run_id, request.kept), self.first)
         self.began: float | None = None

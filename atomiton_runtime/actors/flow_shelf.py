@@ -169,7 +169,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         if not isinstance(look, Content) or look.hash != flow.hash:
             return flow  # a newer version is there already
         try:
-            flow = msgspec.structs.replace(flow, source=sources.put(look.data))
+            flow = msgspec.structs.replace(flow, source=sources.keep(look.data))
         except StorageError as error:
             log.warning("the text of %s cannot be kept: %s", flow.path, error.message)
             return flow

@@ -65,9 +65,14 @@ class Lasting:
             self._rendered,
             self._context,
             mask=self._mask,
-            reads=self._fingerprints(self._outside.reads),
+            reads=self._fingerprints(self._reads),
             looks=self._outside.looks,
         )
+
+    @property
+    def _reads(self) -> list[Path]:
+        """The paths on which the key depends: of what is left behind, how it was before has no say any more."""
+        return [path for path in self._outside.reads if path not in self._outside.leaves]
 
     def _fingerprints(self, paths: Sequence[Path]) -> dict[str, str]:
         pulse = self._context.cancel.raise_if_cancelled
@@ -103,5 +108,5 @@ class Lasting:
 
     def _has_read_what_it_was(self, key: Key) -> bool:
         """Return whether what was read is still what the key says: a file may change while it is read."""
-        now = self._fingerprints(self._outside.reads)
+        now = self._fingerprints(self._reads)
         return all(key.parts[f"{READS}{path}"] == fingerprint for path, fingerprint in now.items())

@@ -15,7 +15,7 @@ from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.progress import LiveProgress, Silence
 from atomiton_runtime.cli.results import print_json, print_results
 from atomiton_runtime.flow.model import Flow
-from atomiton_runtime.requests import ResumeRun, RunFlow
+from atomiton_runtime.requests import Chosen, ResumeRun, RunFlow
 from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.runtime import Runtime
 
@@ -115,9 +115,9 @@ def command(
         flow=flow,
         variables=variables,
         trigger="cli",
-        fresh=fresh,
-        from_node=from_node,
-        only_node=only_node,
+        chosen=Chosen(fresh=fresh, from_node=from_node, only_node=only_node)
+        if fresh or from_node or only_node
+        else msgspec.UNSET,
     )
     document, code = execute_or_hand_over(runtime, request, loaded, display)
     show_end(document, loaded, display, as_json=as_json)

@@ -7,7 +7,7 @@ import msgspec
 
 from atomiton_runtime.flow.expressions import Expression, Templated
 from atomiton_runtime.ids import FlowId, NodeId
-from atomiton_runtime.values import Value
+from atomiton_runtime.values import LargeValue, Value
 
 OnSave = Literal["changed", "all", "off"]
 OnBusy = Literal["queue-latest", "queue", "skip", "restart"]
@@ -195,8 +195,8 @@ class Flow(Body, frozen=True, kw_only=True):
     """Absolute path of the file's folder: relative paths in parameters start here."""
     hash: str
     """SHA-256 of the file's bytes, in hex."""
-    source: msgspec.Raw | None = None
-    """Where the text of the file is kept, as the marker of a large value; None: it is not kept (yet)."""
+    source: LargeValue | None = None
+    """Where the text of the file is kept; None: it is not (yet)."""
     variables: dict[str, Variable]
     settings: Settings
     readings: dict[object, Reading] = {}

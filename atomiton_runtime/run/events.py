@@ -9,7 +9,7 @@ from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import FlowId, NodeId, RunId
 from atomiton_runtime.run.plan import Plan
 from atomiton_runtime.run.reuse import Digest, Key
-from atomiton_runtime.values import Value
+from atomiton_runtime.values import LargeValue, Value
 
 Trigger = Literal["cli", "tray", "save", "api", "schedule", "file", "startup", "resume", "replay"]
 RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "timed_out", "interrupted"]
@@ -46,8 +46,8 @@ class RunQueued(Event, frozen=True, kw_only=True):
     """The flows that its nodes call, at any depth: path of the file -> hash."""
     resumes: RunId | None = None
     """The run that this one continues; None: it begins at the beginning."""
-    source: msgspec.Raw | None = None
-    """The text of the flow's file, as the marker of a large value; None: it is not kept."""
+    source: LargeValue | msgspec.UnsetType = msgspec.UNSET
+    """Where the text of the flow's file is kept; unset: it is not."""
 
 
 class RunStarted(Event, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ from atomiton_runtime.errors import StorageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.run.document import SUMMARISED, RunSummary, summarize
 from atomiton_runtime.run.events import NodeReused, NodeSucceeded, RunEvent, RunQueued, encode_event
-from atomiton_runtime.storage.large_values import LargeValue, large_value
+from atomiton_runtime.storage.large_values import large_value
+from atomiton_runtime.values import LargeValue
 
 
 class Tail(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,22 +55,20 @@ class Addition:
         self.events.append(event)
         self.lines.append(line)
         self.size_bytes += len(line)
-        for raw in _values_of(event):
-            file = large_value(raw)
-            if file is not None:
-                self.files.append(file)
-                self.size_bytes += file.size_bytes
+        for file in _files_of(event):
+            self.files.append(file)
+            self.size_bytes += file.size_bytes
         if type(event) in SUMMARISED:
             self.summary = summarize(self.summary, event)
             self.summarised = True
 
 
-def _values_of(event: RunEvent) -> Iterable[msgspec.Raw]:
-    """Return what of an event may be the marker of a large value."""
+def _files_of(event: RunEvent) -> Iterable[LargeValue]:
+    """Return the large values that an event mentions."""
     match event:
         case NodeSucceeded(outputs=outputs) | NodeReused(outputs=dict() as outputs):
-            return outputs.values()
-        case RunQueued(source=source) if source is not None:
+            return [file for raw in outputs.values() if (file := large_value(raw)) is not None]
+        case RunQueued(source=LargeValue() as source):
             return (source,)
         case _:
             return ()

@@ -22,7 +22,7 @@ import msgspec
 from atomiton_runtime.errors import StorageError
 from atomiton_runtime.scratch import ScratchFolder
 from atomiton_runtime.storage.failures import disk_error
-from atomiton_runtime.values import FILE_KEY, LARGE_VALUE_BYTES, Value, decode, encode
+from atomiton_runtime.values import FILE_KEY, LARGE_VALUE_BYTES, LargeValue, Value, decode, encode
 
 ORPHAN_AGE_S = 3600.0
 """A file that no journal mentions is kept this long: the event that mentions it may be on its way."""
@@ -31,19 +31,6 @@ _MARKER_START = b'{"' + FILE_KEY.encode() + b'":'
 _MARKER_START_LENGTH = len(_MARKER_START)
 _UNFINISHED = ".new-"
 _HASH_NAME = re.compile(r"[0-9a-f]{64}")
-
-
-class LargeValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A marker: what travels in the place of a large value."""
-
-    path: str = msgspec.field(name=FILE_KEY)
-    size_bytes: int
-    """Of the value's JSON."""
-
-    @property
-    def name(self) -> str:
-        """The file's name: the SHA-256 of the value's JSON, in hex."""
-        return Path(self.path).name
 
 
 _MARKERS = msgspec.json.Decoder(LargeValue)
@@ -85,18 +72,17 @@ class LargeValues:
             packed[port] = self.put(raw) if large else msgspec.Raw(raw)
         return packed
 
-    def renew(self, marker: msgspec.Raw) -> bool:
+    def renew(self, value: LargeValue) -> bool:
         """Return whether the file of a marker is there whole; it then counts as new (see `ORPHAN_AGE_S`)."""
-        value = _MARKERS.decode(marker)
         return self._folder is not None and _refreshed(self._folder / value.name, value.size_bytes)
 
-    def read(self, marker: msgspec.Raw) -> bytes:
-        """Return what `put` was given.
+    def read(self, value: LargeValue) -> bytes:
+        """Return what was kept.
 
         Raises:
             StorageError: the file is gone or damaged (STORE-008), or cannot be read (STORE-011).
         """
-        return self._read(_MARKERS.decode(marker))
+        return self._read(value)
 
     def has(self, marker: LargeValue) -> bool:
         """Return whether the file of a marker is there, at least by its name."""
@@ -114,18 +100,22 @@ class LargeValues:
         return decode(self._read(marker))
 
     def put(self, raw: bytes) -> msgspec.Raw:
-        """Write an encoded value, or the text of a flow, as a file, unless it is there already, and return its marker.
+        """Write an encoded value as a file, unless it is there already, and return its marker.
 
         Raises:
             StorageError: the file cannot be written (STORE-002).
         """
+        return msgspec.Raw(msgspec.json.encode(self.keep(raw)))
+
+    def keep(self, raw: bytes) -> LargeValue:
+        """Write some bytes as a file, unless it is there already. Raises as `put` does."""
         path = self._made_folder() / hashlib.sha256(raw).hexdigest()
         try:
             if not _refreshed(path, len(raw)):
                 self._write(path, raw)
         except OSError as exc:
             raise disk_error("STORE-002", "write", path, exc.errno) from exc
-        return msgspec.Raw(msgspec.json.encode(LargeValue(str(path), len(raw))))
+        return LargeValue(str(path), len(raw))
 
     def resolve(self, value: Value) -> Value:
         """Return what a value of a run document stands for: a marker's content, anything else untouched.

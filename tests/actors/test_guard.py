@@ -13,7 +13,7 @@ from atomiton_runtime.actors.base import Address
 from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
 from atomiton_runtime.ids import ROOT, RunId
-from atomiton_runtime.requests import RunFlow
+from atomiton_runtime.requests import Chosen, RunFlow
 from atomiton_runtime.run.events import FINAL_EVENTS
 from atomiton_runtime.run.notices import NoticeRaised
 from tests.doubles.addresses import Collected
@@ -125,7 +125,7 @@ def run_once(runtime: Runtime) -> None:
 def reuse_once(runtime: Runtime) -> None:
     """Execute a flow again, with what still holds of the first time."""
     runtime.run("hello").result(10)
-    runtime.start_run(RunFlow(flow="hello", from_node=runtime.flow("hello").nodes[-1].id)).result(10)
+    runtime.start_run(RunFlow(flow="hello", chosen=Chosen(from_node=runtime.flow("hello").nodes[-1].id))).result(10)
 
 
 def cancel_once(runtime: Runtime) -> None:
