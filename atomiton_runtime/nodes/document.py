@@ -27,7 +27,13 @@ _HEADER = """\
 Every text parameter is a template; an *expression* is written bare, without braces. What is said of an output
 holds when the node succeeds. The keys that every node may have are in [the flow format](flow-format.md).
 An *effect* is `pure` (the result depends on parameters and input alone), `reads` (also on the outside) or `writes` (it
-changes the outside). `atomiton nodes TYPE` prints the same in the terminal, and every example here is a test.
+changes the outside).
+
+What is *examined on a save* decides, beside type, parameters and input, whether a result still holds: the contents of
+the files and folders that the node reads, and whether what it has left is still as it was then. Where nothing outside
+is examined, a change there is not noticed.
+
+`atomiton nodes TYPE` prints the same in the terminal, and every example here is a test.
 """
 _SHOWN_CHARS = 300
 _SUB_TABLE = re.compile(r"^\[(?!\[)(.+)\]$", re.MULTILINE)

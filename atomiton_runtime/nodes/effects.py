@@ -1,19 +1,21 @@
-"""Finds out what executions of a node type do to the outside, and which may be repeated, by asking the type itself.
+"""Finds out what executions of a node type have to do with the outside, by asking the type itself.
 
 A declaration beside the code could lie. So the type is asked about the parameters of its own examples, with every
 choice (a literal, true or false) in its turn.
 """
 
+import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Generic, TypeVar, cast, get_type_hints
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_type_hints
 
 import msgspec
 from msgspec import inspect
 
-from atomiton_runtime.flow.expressions import ExpressionFailed, Template, compile_expression
-from atomiton_runtime.nodes.base import Effect, NodeType
+from atomiton_runtime.flow.expressions import ExpressionFailed, Scope, Template, compile_expression
+from atomiton_runtime.nodes.base import CancelToken, Effect, NodeContext, NodeType, Outside
 from atomiton_runtime.nodes.catalogued import CataloguedType
 from atomiton_runtime.nodes.parameters import shape_of
 from atomiton_runtime.nodes.scalars import read_scalar
@@ -22,6 +24,19 @@ A = TypeVar("A", bound=str | bool)
 
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 """The choices of a text named `method`: those of HTTP."""
+
+
+_PURE = frozenset[Effect](("pure",))
+
+Examined: TypeAlias = Literal["reads", "reads and leaves", "leaves", "all", "nothing"]
+
+_EXAMINED: Mapping[Examined, str] = {
+    "reads": "what it reads",
+    "reads and leaves": "what it reads and what it has left",
+    "leaves": "what it has left",
+    "all": "everything, by executing it",
+    "nothing": "nothing outside",
+}
 
 
 class Answers(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
@@ -38,7 +53,7 @@ class Answers(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
 def effects(catalogued: CataloguedType) -> Answers[Effect]:
     """Return what executions of a type do to the outside."""
     if type(catalogued.node_type).effect is NodeType.effect:
-        return Answers(all=frozenset[Effect](("pure",)))
+        return Answers(all=_PURE)
     return _asked(catalogued, catalogued.node_type.effect)
 
 
@@ -47,6 +62,23 @@ def repeats(catalogued: CataloguedType) -> Answers[bool]:
     if type(catalogued.node_type).may_repeat is NodeType.may_repeat:
         return Answers(all=frozenset((catalogued.node_type.repeatable,)))
     return _asked(catalogued, catalogued.node_type.may_repeat)
+
+
+def examined(catalogued: CataloguedType) -> Answers[Examined]:
+    """Return what is looked at to find out whether a result of the type still holds."""
+    node_type = catalogued.node_type
+    if type(node_type).outside is NodeType.outside:
+        return Answers(all=frozenset[Examined](("nothing",)))
+    context = NodeContext(input=None, scope=Scope({}), folder=Path(os.sep), cancel=CancelToken())
+    return _asked(catalogued, lambda parameters: _examined(node_type.outside(parameters, context)))
+
+
+def _examined(outside: Outside) -> Examined:
+    if outside.looks:
+        return "all"
+    if outside.reads:
+        return "reads and leaves" if outside.leaves else "reads"
+    return "leaves" if outside.leaves else "nothing"
 
 
 def may_be_repeated(catalogued: CataloguedType, written: Mapping[str, object]) -> bool:
@@ -92,12 +124,17 @@ def _holds_template(value: object) -> bool:
 
 
 def effect_words(catalogued: CataloguedType) -> str:
-    """Return effects and repetition as two sentences of Markdown."""
+    """Return effects, repetition, and what is examined on a save as sentences of Markdown."""
     if catalogued.body is not None:
         return "Effect: those of its child nodes."
     named: Mapping[Effect, str] = {"pure": "`pure`", "reads": "`reads`", "writes": "`writes`"}
-    effect = _words("Effect", effects(catalogued), named)
-    return f"{effect} {_words('Repeated after a crash', repeats(catalogued), {True: 'yes', False: 'no'})}"
+    sentences = [
+        _words("Effect", effects(catalogued), named),
+        _words("Repeated after a crash", repeats(catalogued), {True: "yes", False: "no"}),
+    ]
+    if effects(catalogued).all != _PURE:
+        sentences.append(_words("Examined on a save", examined(catalogued), _EXAMINED))
+    return " ".join(sentences)
 
 
 def _words(question: str, answers: Answers[A], named: Mapping[A, str]) -> str:

@@ -211,12 +211,12 @@ class Spreadsheet(NodeType):
 
     def outside(self, parameters: SpreadsheetParameters, context: NodeContext) -> Outside:
         """Return the file that is read or written; nothing for `data`."""
-        if parameters.path is None:
-            return Outside()
-        path = resolved(parameters.path, context.folder, "path")
         if parameters.operation == "read":
-            return Outside(reads=(path,))
-        return Outside(leaves=(path,), does=preview(f"writes {parameters.path}"))
+            read = parameters.path
+            return Outside(reads=() if read is None else (resolved(read, context.folder, "path"),))
+        assert parameters.path is not None
+        written = resolved(parameters.path, context.folder, "path")
+        return Outside(leaves=(written,), does=preview(f"writes {parameters.path}"))
 
     def complaints(self, parameters: Mapping[str, Any]) -> Sequence[Complaint]:
         """Return what the operation or the format lacks or would not use, and what is wrong with a text."""

@@ -39,7 +39,7 @@ def write(folder: Path, *names: str) -> None:
 
 def test_the_page_has_files_and_commands() -> None:
     """The pattern finds what it is about."""
-    assert len(FILES) == 9
+    assert len(FILES) == 10
     assert len(list(commands_and_outputs(PAGE))) == 7
 
 
@@ -55,8 +55,9 @@ def test_the_page_is_true_from_its_first_line_to_its_last(tmp_path: Path) -> Non
 
 def test_every_class_of_the_page_does_what_it_shows(tmp_path: Path) -> None:
     """The examples of the page's classes are right."""
-    write(tmp_path, "flows/nodes/word_count.py", "flows/nodes/pause.py")
-    for name in ("word-count", "pause"):
+    types = {"word_count": "word-count", "line_count": "line-count", "pause": "pause"}
+    write(tmp_path, *(f"flows/nodes/{module}.py" for module in types))
+    for name in types.values():
         assert "wrong" not in printed(f"atomiton --flows flows nodes {name} --try", tmp_path)
 
 
@@ -68,6 +69,15 @@ def test_the_class_is_described(tmp_path: Path) -> None:
     assert "Counts the words of a text." in shown
     assert "integer, 1 or more" in shown
     assert "Something that is no text: `WORDS-001`" in shown
+
+
+def test_the_class_says_what_is_examined(tmp_path: Path) -> None:
+    """What the page quotes of `atomiton nodes line-count` is there."""
+    write(tmp_path, "flows/nodes/line_count.py")
+    sentence = "Examined on a save: what it reads."
+
+    assert sentence in PAGE
+    assert sentence in printed("atomiton --flows flows nodes line-count", tmp_path)
 
 
 @pytest.mark.parametrize("asked", ["check", "doctor", "nodes"])

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from atomiton_runtime.flow.catalogue import Complaint
 from atomiton_runtime.flow.expressions import Scope, Templated, compile_expression, compile_templates, render
-from atomiton_runtime.nodes.base import CancelToken, NodeContext, NodeError
+from atomiton_runtime.nodes.base import CancelToken, Effect, NodeContext, NodeError, Outside
 from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
 from atomiton_runtime.values import Value
 
@@ -54,12 +56,39 @@ def executed(
         NodeError, NodeCancelledError: as the node type does.
     """
     catalogued = node_type(name)
+    context = _context(folder, value, variables, cancel=cancel or CancelToken(), has_input=has_input)
+    return catalogued.node_type.execute(_prepared(catalogued, context, written), context)
+
+
+def outside(
+    name: str,
+    folder: Path,
+    value: Value = None,
+    *,
+    variables: Mapping[str, Any] | None = None,
+    **written: Any,
+) -> tuple[Effect, Outside]:
+    """Return the effect of one attempt, and what it would read and leave.
+
+    Raises:
+        NodeError: as the node type does.
+    """
+    catalogued = node_type(name)
+    context = _context(folder, value, variables, cancel=CancelToken(), has_input=True)
+    parameters = _prepared(catalogued, context, written)
+    return catalogued.node_type.effect(parameters), catalogued.node_type.outside(parameters, context)
+
+
+def _context(
+    folder: Path, value: Value, variables: Mapping[str, Any] | None, *, cancel: CancelToken, has_input: bool
+) -> NodeContext:
     scope = Scope({"input": value, "vars": dict(variables or {})})
-    rendered = {key: render(entry, scope) for key, entry in compiled(catalogued, written).items()}
-    context = NodeContext(
-        input=value, scope=scope, folder=folder, cancel=cancel or CancelToken(), has_input=has_input
-    )
-    return catalogued.node_type.execute(catalogued.prepare(rendered), context)
+    return NodeContext(input=value, scope=scope, folder=folder, cancel=cancel, has_input=has_input)
+
+
+def _prepared(catalogued: CataloguedType, context: NodeContext, written: Mapping[str, Any]) -> msgspec.Struct:
+    entries = compiled(catalogued, written).items()
+    return catalogued.prepare({key: render(entry, context.scope) for key, entry in entries})
 
 
 def failure(name: str, folder: Path, value: Value = None, **written: Any) -> NodeError:

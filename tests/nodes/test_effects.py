@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeType, Port
+from atomiton_runtime.nodes.base import Effect, Example, NodeContext, NodeType, Outside, Port
 from atomiton_runtime.nodes.catalogued import CataloguedType
-from atomiton_runtime.nodes.effects import effect_words, effects, repeats
+from atomiton_runtime.nodes.effects import effect_words, effects, examined, repeats
+from atomiton_runtime.nodes.paths import resolved
 from atomiton_runtime.nodes.registry import built_in_types
 from atomiton_runtime.values import Value
 
@@ -41,6 +42,16 @@ class ByOperation(Declared):
     def may_repeat(self, parameters: Parameters) -> bool:
         return parameters.operation != "write" or bool(parameters.force)
 
+    def outside(self, parameters: Parameters, context: NodeContext) -> Outside:
+        path = resolved(parameters.path, context.folder, "path")
+        match parameters.operation:
+            case "read":
+                return Outside(reads=(path,))
+            case "write":
+                return Outside(leaves=(path,))
+            case "list":
+                return Outside(looks=True)
+
 
 class ByCount(Declared):
     examples: ClassVar[tuple[Example, ...]] = (
@@ -52,11 +63,18 @@ class ByCount(Declared):
     def effect(self, parameters: Parameters) -> Effect:
         return "writes" if parameters.count > 1 else "reads"
 
+    def outside(self, parameters: Parameters, context: NodeContext) -> Outside:
+        path = resolved(parameters.path, context.folder, "path")
+        return Outside(reads=(path,), leaves=(path,)) if parameters.count > 1 else Outside()
+
 
 class Failing(Declared):
     repeatable = False
 
     def effect(self, parameters: Parameters) -> Effect:
+        raise KeyError(parameters.path)
+
+    def outside(self, parameters: Parameters, context: NodeContext) -> Outside:
         raise KeyError(parameters.path)
 
 
@@ -83,20 +101,28 @@ def catalogued(declared: type[NodeType]) -> CataloguedType:
         (
             ByOperation,
             "Effect, by `operation`: `reads` for list, read; `writes` for write. Repeated after a crash, by "
-            "`operation`: yes for list, read; yes or no for write (by other parameters).",
+            "`operation`: yes for list, read; yes or no for write (by other parameters). Examined on a save, by "
+            "`operation`: what it reads for read; what it has left for write; everything, by executing it for list.",
         ),
-        (ByCount, "Effect: `reads` or `writes`, by its parameters. Repeated after a crash: yes."),
+        (
+            ByCount,
+            "Effect: `reads` or `writes`, by its parameters. Repeated after a crash: yes. Examined on a save: what "
+            "it reads and what it has left or nothing outside, by its parameters.",
+        ),
         (
             Failing,
-            "Effect: not known, for the type fails when it is asked. Repeated after a crash: no.",
+            "Effect: not known, for the type fails when it is asked. Repeated after a crash: no. Examined on a save: "
+            "not known, for the type fails when it is asked.",
         ),
         (
             FailingForOne,
-            "Effect, by `operation`: `pure` for list; `reads` for read. Repeated after a crash: yes.",
+            "Effect, by `operation`: `pure` for list; `reads` for read. Repeated after a crash: yes. "
+            "Examined on a save: nothing outside.",
         ),
         (
             WithoutSamples,
-            "Effect, by `operation`: `reads` for read; `writes` for list, write. Repeated after a crash: yes.",
+            "Effect, by `operation`: `reads` for read; `writes` for list, write. Repeated after a crash: yes. "
+            "Examined on a save: nothing outside.",
         ),
     ],
 )
@@ -136,6 +162,20 @@ def test_the_methods_of_a_request_decide() -> None:
 
     assert answers.decided_by == "method"
     assert (answers.by_choice["GET"], answers.by_choice["POST"]) == ({"reads"}, {"writes"})
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "expected"),
+    [
+        ("file-system", "move", {"reads and leaves"}),
+        ("file-system", "list", {"all"}),
+        ("spreadsheet", "read", {"reads", "nothing"}),
+        ("image", "info", {"reads"}),
+    ],
+)
+def test_what_is_examined_is_found_by_asking(name: str, operation: str, expected: set[str]) -> None:
+    """What is said to be looked at on a save is what the type itself names."""
+    assert expected == examined(BUILT_IN[name]).by_choice[operation]
 
 
 def test_bodies_have_the_effects_of_their_nodes() -> None:

@@ -35,6 +35,17 @@ class Reader:
         return chunk if self.replacement is None else self.replacement[: len(chunk)]
 
 
+class BecomesPipe(type(Path())):
+    """A path of a file that is a pipe as soon as somebody has looked at it."""
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """Return what it was."""
+        status = super().stat(follow_symlinks=follow_symlinks)
+        self.unlink()
+        os.mkfifo(self)
+        return status
+
+
 class Clock:
     """Says a time that is so much later than now."""
 
@@ -330,6 +341,19 @@ def test_what_goes_away_while_it_is_looked_at_is_left_out(tmp_path: Path) -> Non
 
     assert "folder " in without_names(tmp_path / "two")
     assert fingerprints().of(tmp_path / "one") == fingerprints().of(tmp_path / "two")
+
+
+def test_a_folder_that_goes_away_is_absent(tmp_path: Path) -> None:
+    """Also if it goes after it was found to be a folder."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    assert fingerprints().of(folder, folder.rmdir) == "absent"
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A path that is a pipe by the time it is opened is `other`, and opening it does not wait for a writer."""
+    assert fingerprints().of(BecomesPipe(file(tmp_path / "a"))) == "other"
 
 
 def test_what_may_not_be_read_is_said(tmp_path: Path) -> None:

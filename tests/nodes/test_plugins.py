@@ -76,6 +76,11 @@ SOURCES: dict[str, tuple[bytes | str, tuple[int, int], str]] = {
     "a port without words": (GOOD.replace("What was said.", " "), (12, 5), "has no description"),
     "no examples": (GOOD.replace("examples = (", "others = ("), (9, 7), "at least one Example"),
     "version 0": (GOOD.replace('name = "good"', 'name = "good"; version = 0'), (11, 20), "1 or more, not 0"),
+    "uses a text": (
+        GOOD.replace('name = "good"', 'name = "good"; uses = "vars"'),
+        (11, 20),
+        "`uses` must be a frozenset of names, not 'vars'",
+    ),
     "a constructor that fails": (f"{GOOD}    def __init__(self): 1 / 0\n", (17, 25), "division by zero"),
 }
 """What -> its source, the line and column of its problem, and words of the message."""
