@@ -7,7 +7,7 @@ import msgspec
 from atomiton_runtime.errors import StorageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.run.document import SUMMARISED, RunSummary, summarize
-from atomiton_runtime.run.events import NodeSucceeded, RunEvent, RunQueued, encode_event
+from atomiton_runtime.run.events import NodeReused, NodeSucceeded, RunEvent, RunQueued, encode_event
 from atomiton_runtime.storage.large_values import LargeValue, large_value
 
 
@@ -52,8 +52,8 @@ class Addition:
         """Count in the journal's next event."""
         self.lines.append(line)
         self.size_bytes += len(line)
-        if type(event) is NodeSucceeded:
-            for raw in event.outputs.values():
+        if isinstance(event, NodeSucceeded | NodeReused):
+            for raw in (event.outputs or {}).values():
                 file = large_value(raw)
                 if file is not None:
                     self.files.append(file)
