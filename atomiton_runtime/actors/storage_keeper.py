@@ -189,6 +189,10 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         book = self._book
         if isinstance(message, Append):
             self._take(message)
+        elif isinstance(message, Tidy):
+            book.tidying = (
+                False  # what is left to delete is chosen anew, and the runs that go on are not touched
+            )
         elif book.pending or book.orders:
             book.flushing = False
             events, orders = book.pending, book.orders

@@ -157,6 +157,7 @@ TOLD: dict[tuple[str, type], Evoke] = {
     ("NodeExecution", msg.ExecuteNode): run_once,
     ("StorageKeeper", msg.Append): run_once,
     ("StorageKeeper", msg.Flush): run_once,
+    ("StorageKeeper", msg.Tidy): lambda runtime: runtime._system.keeper.tell(msg.Tidy()),
     ("EventBusActor", msg.Publish): run_once,
     ("EventBusActor", msg.Subscribe): subscribe_once,
     ("EventBusActor", msg.Unsubscribe): subscribe_once,

@@ -621,3 +621,17 @@ def test_a_large_value_that_another_process_has_put_since_stays(tmp_path: Path) 
     assert ours.large_values.stored_bytes() == 0
     ours.close()
     theirs.close()
+
+
+def test_files_that_somebody_has_deleted_take_no_space(tmp_path: Path) -> None:
+    """A store of files can be measured also where parts of a run are missing."""
+    engine = create_filesystem_engine(tmp_path / "store")
+    engine.open()
+    engine.append(journal("R1"))
+    whole = engine.stored_bytes()
+    folder = tmp_path / "store" / "customers" / "R1"
+    size_bytes = (folder / "run.toml").stat().st_size
+    (folder / "run.toml").unlink()
+
+    assert whole - size_bytes == engine.stored_bytes()
+    engine.close()
