@@ -38,9 +38,7 @@ def choose(flow: Flow, chosen: Chosen) -> Choice:
         return Choice(reuse=Reuse(mode="auto", forced=_ids(flow, _reached(start, flow.dependents))))
     if chosen.only_node is not None:
         only = _index(flow, chosen.only_node)
-        return Choice(
-            reuse=Reuse(mode="auto", forced=_ids(flow, (only,))), left_out=_left_out(flow, only)
-        )
+        return Choice(reuse=Reuse(mode="auto", forced=_ids(flow, (only,))), left_out=_left_out(flow, only))
     return Choice(reuse=Reuse(mode="none" if chosen.fresh else "declared"))
 
 

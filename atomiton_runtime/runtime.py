@@ -53,6 +53,8 @@ from atomiton_runtime.serving import serve, submit
 from atomiton_runtime.settings import Places, find_places
 from atomiton_runtime.storage.create import create_storage, wanted_durability
 from atomiton_runtime.storage.engine import Durability, StorageEngine
+from atomiton_runtime.storage.limits import wanted_retention
+from atomiton_runtime.storage.retention import Retention
 
 log = logging.getLogger(__name__)
 # Whoever embeds the package decides where its log goes; without a word of theirs, nowhere.
@@ -81,6 +83,8 @@ class Runtime:
         storage: `memory:`, `sqlite:///PATH` or `files:///PATH`; default: SQLite in the data folder.
         durability: what an event survives once it was told: `"process"` (`kill -9`) or `"power"` (also a power cut;
             each commit then waits for the disk); default: `ATOMITON_DURABILITY`, else `"process"`.
+        retention: how much the store keeps; default: `ATOMITON_KEEP_RUNS`, `ATOMITON_KEEP_DAYS`,
+            `ATOMITON_KEEP_BYTES`, else 1000 ended runs of each flow, 90 days, 1 GiB.
         data: the data folder; default: `ATOMITON_DATA`, else the user's data folder.
         watch: whether saving a flow's file executes it.
         only_read: whether it is only asked what is kept; a store that cannot be written is then no obstacle.
@@ -94,6 +98,7 @@ class Runtime:
         *,
         data: str | Path | None = None,
         durability: Durability | None = None,
+        retention: Retention | None = None,
         watch: bool = False,
         only_read: bool = False,
         warn: Callable[[ErrorInfo], object] | None = None,
@@ -113,6 +118,7 @@ class Runtime:
             process=self.process,
             vault=open_vault(self.places.data),
             keeps_sources=not only_read,
+            retention=retention or wanted_retention(os.environ),
         )
         # Whoever shares the store meets in one folder: who is alive there decides what an open run means.
         self._meeting_place = self.places.data if storage is None else _folder_of(self._engine)

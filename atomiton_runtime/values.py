@@ -8,7 +8,7 @@ import base64
 import math
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec

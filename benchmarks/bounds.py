@@ -63,6 +63,9 @@ def floods(part: float) -> dict[str, Figures]:
             "python", "--text", both.format("stderr"), "--timeout", timeout
         ),
         "a node type of one's own, endless log": flood("own", "--timeout", timeout),
+        f"{round(100 * part)} MB of outputs within a run": flood(
+            "outputs", "--iterations", str(round(222 * part))
+        ),
         f"{round(1_000_000 * part)} events": flood("events", *iterations),
         f"{round(1_000_000 * part)} events, a subscriber that never returns": flood(
             "deaf-subscriber", *iterations

@@ -7,6 +7,7 @@ again and again what a menu and a command line ask; the longest answer counts.
 import argparse
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -35,6 +36,17 @@ on_save = "off"
 type = "python"
 code = '''{code}'''
 timeout = "{timeout}"
+"""
+OUTPUTS = """[settings]
+on_save = "off"
+[nodes.each]
+type = "loop"
+mode = "times"
+count = {iterations}
+[nodes.each.nodes.make]
+type = "edit-fields"
+keep_only_set = true
+values = {{ text = "{{{{ index ~ 'x' * 450000 }}}}" }}
 """
 OWN = '''"""Logs without an end."""
 import msgspec
@@ -128,6 +140,8 @@ def flooding_flow(flows: Path, args: argparse.Namespace) -> str:
             (flows / "nodes" / "flood.py").write_text(OWN)
             own = f'[settings]\non_save = "off"\n[nodes.flood]\ntype = "flood"\ntimeout = "{args.timeout}"\n'
             return write(flows, own)
+        case "outputs":
+            return write(flows, OUTPUTS.format(iterations=args.iterations))
         case _:
             flow = loop(flows, args.iterations)
             path = flows / f"{flow}.toml"
@@ -141,13 +155,14 @@ def main() -> None:
     """Flood and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "flood", choices=["shell", "python", "own", "events", "deaf-subscriber", "deaf-client"]
+        "flood", choices=["shell", "python", "own", "outputs", "events", "deaf-subscriber", "deaf-client"]
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--text", default="", help="what the shell or Python executes")
     parser.add_argument("--timeout", default="1h")
     parser.add_argument("--iterations", type=int, default=200_000, help="five events each")
     args = parser.parse_args()
+    sys.setswitchinterval(0.001)  # as `atomiton` does
     folder: Path = args.folder
     flow = flooding_flow(folder / "flows", args)
     with Runtime(folder / "flows", data=folder / "data") as runtime:

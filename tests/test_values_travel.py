@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from atomiton_runtime import Runtime
 from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.storage.create import ENGINES, create_storage
-from atomiton_runtime.storage.retention import Retention, prune
+from atomiton_runtime.storage.retention import Housekeeping, Retention
 from atomiton_runtime.values import LARGE_VALUE_BYTES, Value, decode, encode
 from tests.doubles.terminal import Terminal, atomiton
 
@@ -249,24 +248,11 @@ def test_large_values_go_with_their_last_run(folder: Path) -> None:
         store.open()
         after: list[tuple[bool, bool]] = []
         for keep in (3, 2, 1):
-            prune(store, Retention(keep_runs=keep), datetime.now(UTC))
-            store.large_values.sweep(mentioned(store), older_than_s=0)
+            Housekeeping(store, Retention(keep_runs=keep)).tidy()
             after.append((shared.exists(), kept.exists()))
         store.close()
 
         assert after == [(True, True), (True, True), (False, True)]
-
-
-def mentioned(store: Any) -> set[str]:
-    """Return the names of the files that the runs of a store mention."""
-    found: set[str] = set()
-    for summary in store.summaries():
-        for event in store.journal(summary.run_id):
-            for raw in getattr(event, "outputs", {}).values():
-                value = json.loads(bytes(raw))
-                if isinstance(value, dict) and "$file" in value:
-                    found.add(Path(value["$file"]).name)
-    return found
 
 
 def test_large_bytes_come_out_of_run_as_they_are(folder: Path) -> None:

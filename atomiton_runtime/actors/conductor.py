@@ -39,7 +39,7 @@ from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import RunId, new_run_id
 from atomiton_runtime.run.decide import decide
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
-from atomiton_runtime.run.events import RunEvent, is_final
+from atomiton_runtime.run.events import NodeSucceeded, RunEvent, is_final
 from atomiton_runtime.run.given import Abort, Answer, Begin, Cancel, Failed, Given, Spoken
 from atomiton_runtime.run.notices import NoticeRaised
 
@@ -50,6 +50,9 @@ GATHER_S = 0.002
 more than deciding it; nobody is told of an event before it is kept. What a node that changes the outside did is
 never gathered: it goes at once, so that a crash leaves as little in doubt as can be."""
 GATHER_EVENTS = 128
+UNKEPT_BYTES = 256 * 1024
+"""Whenever outputs of so many bytes are on their way to the keeper, the next attempt begins when they are kept: nodes
+that give outputs faster than a disk takes them would fill the memory, and a commit would take seconds."""
 
 
 class ConductorBook:
@@ -66,6 +69,8 @@ class ConductorBook:
         self.workers = workers
         self.unsent: list[RunEvent] = []
         """Events on their way to the keeper: they go together, as one message."""
+        self.unkept_bytes = 0
+        """Of the outputs that were sent since an attempt was last made to wait for the keeper."""
         self.ended: Callable[[], None] | None = None
         """Once set, no run is accepted any more; called when none is left."""
 
@@ -245,6 +250,7 @@ class Conductor(GuardedActor[ConductorMessage]):
         wrote = isinstance(given, Answer) and run.may_have_written(given)
         decision = decide(run.state, given, run.now(self._clock.now()))
         run.take_over(given, decision.state)
+        self._book.unkept_bytes += _output_bytes(decision.events)
         waiting: list[tuple[Order, NodeMessage]] = []
         for effect in decision.effects:
             match effect:
@@ -290,15 +296,17 @@ class Conductor(GuardedActor[ConductorMessage]):
         self._keeper.tell(Append(events=events, then=waiting))
 
     def _send(self, order: ExecuteNode, waiting: list[tuple[Order, NodeMessage]]) -> None:
-        """Give the order to a node execution; that of a node that writes goes by way of the keeper.
+        """Give the order to a node execution; some go by way of the keeper, and begin when all before them is kept.
 
-        What changes the outside begins only when its start is kept: after a crash it is known to be in doubt.
+        So does what changes the outside: after a crash it is known to be in doubt. And what comes after large outputs.
         """
         place = self._book.workers.place(order)
         if place is None:
             return
-        if order.written.may_write:
+        is_much = self._book.unkept_bytes > UNKEPT_BYTES
+        if is_much or order.written.may_write:
             waiting.append((place, order))
+            self._book.unkept_bytes = 0
         else:
             place(order)
 
@@ -365,6 +373,16 @@ class Conductor(GuardedActor[ConductorMessage]):
                 self._proceed(run_id, Cancel("quit"))
         if not self._book.runs:
             ended()
+
+
+def _output_bytes(events: Sequence[RunEvent]) -> int:
+    """Return the size of the outputs that events hold."""
+    return sum(
+        len(memoryview(raw))
+        for event in events
+        if isinstance(event, NodeSucceeded)
+        for raw in event.outputs.values()
+    )
 
 
 def _paused(flow: Flow) -> ErrorInfo:

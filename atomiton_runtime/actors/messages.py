@@ -111,7 +111,7 @@ class FlowSaved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreFailed(msgspec.Struct, frozen=True, kw_only=True):
-    """From the storage keeper: events of these runs cannot be kept; the runs must end."""
+    """From the storage keeper: these runs must end: their events cannot be kept, or are too many for the store."""
 
     run_ids: tuple[RunId, ...]
     error: ErrorInfo
@@ -223,6 +223,10 @@ class Flush(msgspec.Struct, frozen=True):
     """From the keeper to itself: keep whatever has come since the last flush, as one group."""
 
 
+class Tidy(msgspec.Struct, frozen=True):
+    """From the keeper to itself: delete the next portion of old runs."""
+
+
 class ReadJournal(msgspec.Struct, frozen=True, kw_only=True):
     """From a client, asked: answers the run's events; empty when there is no such run."""
 
@@ -243,7 +247,7 @@ class FindRuns(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
 
 
-KeeperMessage: TypeAlias = Append | Flush | ReadJournal | ReadSummaries | FindRuns
+KeeperMessage: TypeAlias = Append | Flush | Tidy | ReadJournal | ReadSummaries | FindRuns
 
 # --- EventBus ---------------------------------------------------------------------------------------------
 

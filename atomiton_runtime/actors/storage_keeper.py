@@ -17,6 +17,7 @@ from atomiton_runtime.actors.messages import (
     ReadJournal,
     ReadSummaries,
     StoreFailed,
+    Tidy,
 )
 from atomiton_runtime.errors import ErrorInfo, StorageError
 from atomiton_runtime.ids import RunId
@@ -27,7 +28,7 @@ from atomiton_runtime.storage.retention import Housekeeping
 
 log = logging.getLogger(__name__)
 
-_FLUSH = Flush()
+_FLUSH, _TIDY = Flush(), Tidy()
 
 
 class KeeperBook:
@@ -40,6 +41,8 @@ class KeeperBook:
         """The last message whose events are among the pending ones: it is not taken twice after a fault."""
         self.flushing = False
         """True while a `Flush` is on its way."""
+        self.tidying = False
+        """True while a `Tidy` is on its way."""
         self.broken: dict[RunId, list[RunEvent]] = {}
         """Runs whose events could not be kept -> those events; tried once more with the run's last one."""
 
@@ -47,7 +50,7 @@ class KeeperBook:
 class StorageKeeper(GuardedActor[KeeperMessage]):
     """Owns the engine: no other thread touches it while the runtime lives.
 
-    Owns: the engine and what is not kept yet. Receives: `Append`, `Flush` (its own), and reads. Sends: `Publish`
+    Owns: the engine and what is not kept yet. Receives: `Append`, `Flush` and `Tidy` (its own), reads. Sends: `Publish`
     to the bus after the commit, waiting orders to node executions after the commit, `StoreFailed` to the
     conductor. Rank: KEEPER. When it dies its successor has the same book and mailbox.
 
@@ -81,6 +84,9 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
             case Flush():
                 self._book.flushing = False
                 return self._flush()
+            case Tidy():
+                self._book.tidying = False
+                return self._tidy()
             case ReadJournal(run_id=run_id):
                 self._flush()
                 return self._engine.journal(run_id)
@@ -126,16 +132,25 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         self._bus.tell(Publish(facts=tuple(events)))
         for order, message in orders:
             order(message)
-        self._clean_up(sum(map(is_final, events)))
+        is_due = self._housekeeping.is_due(sum(map(is_final, events)))
+        # At once, not by a message of its own: a process that ends with its only run would never get to that.
+        if is_due and not book.tidying:
+            self._tidy()
 
-    def _clean_up(self, finished: int) -> None:
+    def _tidy(self) -> None:
         """Let the store forget old runs; that it cannot is worth a word, and no run's failure."""
         try:
-            for _ in range(finished):
-                self._housekeeping.run_finished()
+            tidied = self._housekeeping.tidy()
         except StorageError as error:
             log.warning("old runs could not be deleted: %s", error.message)
             self._bus.tell(Publish(facts=(NoticeRaised(level="warning", error=error.info()),)))
+            return
+        if tidied.more:
+            self.address.tell(_TIDY)
+            self._book.tidying = True
+        if tidied.oversized is not None:
+            run_id, error = tidied.oversized
+            self._conductor.tell(StoreFailed(run_ids=(run_id,), error=error))
 
     def _mended(self, events: list[RunEvent]) -> list[RunEvent]:
         """Return the events to keep now: those of a broken run are held back until its last, then all come."""
@@ -176,6 +191,10 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
         book = self._book
         if isinstance(message, Append):
             self._take(message)
+        elif isinstance(message, Tidy):
+            book.tidying = (
+                False  # what is left to delete is chosen anew, and the runs that go on are not touched
+            )
         elif book.pending or book.orders:
             book.flushing = False
             events, orders = book.pending, book.orders

@@ -25,7 +25,7 @@ from atomiton_runtime.nodes.fingerprints import Fingerprints
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.secrecy.vault import Vault
 from atomiton_runtime.storage.engine import StorageEngine
-from atomiton_runtime.storage.retention import Housekeeping
+from atomiton_runtime.storage.retention import Housekeeping, Retention
 
 _LEAST_S = 0.2
 """Each gets so long, also when the time is over: what is not busy stops in less."""
@@ -48,6 +48,7 @@ class ActorSystem:
         process: str,
         vault: Vault,
         keeps_sources: bool,
+        retention: Retention,
     ) -> None:
         self._engine = engine
         self._catalogue = catalogue
@@ -69,7 +70,7 @@ class ActorSystem:
         self._tell = tell = supervisor.tell
 
         subscriptions, keeper_book, shelf_book = Subscriptions(), KeeperBook(), ShelfBook()
-        housekeeping = Housekeeping(engine)
+        housekeeping = Housekeeping(engine, retention)
         conductor_book, watcher_book = ConductorBook(Workers(self._start_worker)), WatcherBook()
 
         # The start order, top down; the stop order is its reverse.

@@ -17,4 +17,6 @@ CODES: dict[str, str] = {
     "STORE-014": "The store was deleted while it was in use, and was written again.",
     "STORE-015": "The store cannot be written; what it holds is shown all the same.",
     "STORE-016": "What an event must survive is neither `process` nor `power`.",
+    "STORE-017": "A limit of what the store keeps is not understood.",
+    "STORE-018": "A run kept more than the store may hold, and was ended.",
 }

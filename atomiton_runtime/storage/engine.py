@@ -1,7 +1,7 @@
 """States what a storage engine is: the contract that every engine and its one test suite share."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -10,6 +10,7 @@ from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus
+from atomiton_runtime.storage.additions import Addition
 from atomiton_runtime.storage.failures import damaged
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.results import Results
@@ -47,6 +48,16 @@ class StorageEngine(abc.ABC):
     """What is known of earlier executions of nodes. Usable from every thread, from `open` to `close`."""
     large_values: LargeValues
     """Where values over 1 MiB live, as files named by their hash. Usable from every thread."""
+
+    def __init__(self) -> None:
+        self._appended_bytes = 0
+        self.open_bytes: dict[RunId, int] = {}
+        """Run that this engine has added to and that has not ended -> the bytes it takes, as in `StoredRun`."""
+
+    @property
+    def appended_bytes(self) -> int:
+        """What this engine has brought into the store so far: events, and large values that were not there."""
+        return self._appended_bytes + self.large_values.written_bytes
 
     @abc.abstractmethod
     def open(self) -> None:
@@ -107,6 +118,16 @@ class StorageEngine(abc.ABC):
     @abc.abstractmethod
     def stored_bytes(self) -> int:
         """Return the space that the whole store takes, in bytes."""
+
+    def _count(self, additions: Mapping[RunId, Addition]) -> None:
+        """Take notice of what has just been kept; each engine calls it at the end of `append`."""
+        for run_id, addition in additions.items():
+            self._appended_bytes += sum(map(len, addition.lines))
+            self.large_values.settle(file.name for file in addition.files)
+            if addition.ended:
+                self.open_bytes.pop(run_id, None)
+            else:
+                self.open_bytes[run_id] = addition.size_bytes
 
     def rebuild(self) -> ErrorInfo:
         """Move a damaged store aside and open a new one with what can be read of it; return what to tell the user.

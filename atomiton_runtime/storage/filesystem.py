@@ -54,6 +54,7 @@ class FilesystemEngine(StorageEngine):
             durability: "process" or "power" (each append then waits for the disk).
             busy_timeout_s: how long to wait for another process that uses the store.
         """
+        super().__init__()
         self._root = root.absolute()
         self._sync = durability == "power"
         self.url = f"files:///{self._root}"
@@ -70,6 +71,8 @@ class FilesystemEngine(StorageEngine):
         """Active run -> the size of its events.jsonl (bytes) and its tail at that size."""
         self._listed: dict[Path, tuple[tuple[int, int], StoredRun]] = {}
         """Run folder -> what identifies the version of its run.toml, and what it says."""
+        self._mentions: dict[Path, tuple[int, frozenset[str]]] = {}
+        """Run folder -> the size of its events.jsonl (bytes), and the large values that are named there."""
 
     def open(self) -> None:
         """Create the folder or check it, take back what a dead process left unfinished, sweep large values."""
@@ -98,6 +101,7 @@ class FilesystemEngine(StorageEngine):
         with self._locked("STORE-002", "write"):
             additions = plan_additions(events, self._tail, self._stored_line)
             self._store({run_id: addition for run_id, addition in additions.items() if addition.lines})
+        self._count(additions)
 
     def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
         """Return all events of a run in the order of `seq`."""
@@ -147,6 +151,7 @@ class FilesystemEngine(StorageEngine):
                 self._folders.pop(run_id, None)
                 self._tails.pop(run_id, None)
                 self._listed.pop(folder, None)
+                self._mentions.pop(folder, None)
                 with suppress(OSError):
                     folder.parent.rmdir()  # the flow's last run is gone
             self._index.forget(tuple(folders))
@@ -161,16 +166,14 @@ class FilesystemEngine(StorageEngine):
     def stored_bytes(self) -> int:
         """Return the bytes of all files."""
         with self._locked("STORE-011", "read"):
-            events = (folder / run_folder.EVENTS for folder in self._run_folders())
-            return self.large_values.stored_bytes() + sum(
-                path.stat().st_size for path in events if path.exists()
-            )
+            return self.large_values.stored_bytes() + sum(map(run_folder.stored_bytes, self._run_folders()))
 
     def close(self) -> None:
         """Stop using the folder."""
         self._is_open = self._only_reads = False
         self._tails.clear()
         self._listed.clear()
+        self._mentions.clear()
         self._folders.clear()
         self._index.close()
         self.large_values.close()
@@ -354,15 +357,22 @@ class FilesystemEngine(StorageEngine):
 
     def _sweep(self) -> None:
         if self.large_values.stored_bytes():
-            # Whatever looks like the end of a marker counts: keeping a file too many harms nobody.
             self.large_values.sweep(
-                {
-                    name.decode()
-                    for folder in self._run_folders()
-                    for line in run_folder.lines_of(folder)
-                    for name in _MENTION.findall(line)
-                }
+                {name for folder in self._run_folders() for name in self._mentioned(folder)}
             )
+
+    def _mentioned(self, folder: Path) -> frozenset[str]:
+        """Return the large values that a run's events name."""
+        size_bytes = run_folder.events_bytes(folder)
+        known = self._mentions.get(folder)
+        if known is not None and known[0] == size_bytes:
+            return known[1]
+        # Whatever looks like the end of a marker counts: keeping a file too many harms nobody.
+        names = frozenset(
+            name.decode() for line in run_folder.lines_of(folder) for name in _MENTION.findall(line)
+        )
+        self._mentions[folder] = size_bytes, names
+        return names
 
 
 def folder_name(name: str) -> str:

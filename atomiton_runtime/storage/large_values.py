@@ -8,13 +8,14 @@ is a hash, inside this folder, is ever opened; and `pack` puts a value that begi
 own, whatever its size - so a marker at the top of a packed value is always ours.
 """
 
+import contextlib
 import hashlib
 import os
 import re
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -25,12 +26,24 @@ from atomiton_runtime.storage.failures import disk_error
 from atomiton_runtime.values import FILE_KEY, LARGE_VALUE_BYTES, LargeValue, Value, decode, encode
 
 ORPHAN_AGE_S = 3600.0
-"""A file that no journal mentions is kept this long: the event that mentions it may be on its way."""
+"""A file that no journal mentions is kept this long: the event that mentions it may be on its way.
+
+Its age is that of its last change: `put` makes a file young, and `settle` makes it old, when that event is kept. So
+what a deleted run leaves behind goes at once, and what another process has just put stays.
+"""
 
 _MARKER_START = b'{"' + FILE_KEY.encode() + b'":'
 _MARKER_START_LENGTH = len(_MARKER_START)
 _UNFINISHED = ".new-"
 _HASH_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class _Unsettled(msgspec.Struct):
+    """What this process has put and no kept event mentions yet."""
+
+    puts: int = 0
+    changed_ns: int = 0
+    """When the file was last changed, by us."""
 
 
 _MARKERS = msgspec.json.Decoder(LargeValue)
@@ -57,6 +70,10 @@ class LargeValues:
         self._scratch: ScratchFolder | None = None
         self._sync = sync
         self._lock = threading.Lock()
+        self._unsettled: dict[str, _Unsettled] = {}
+        """Name of a file -> what is on its way."""
+        self.written_bytes = 0
+        """Of all files that were written and not there already."""
 
     def pack(self, outputs: Mapping[str, object]) -> dict[str, msgspec.Raw]:
         """Return each port's value as the journal keeps it: its JSON, or the marker of its file.
@@ -110,12 +127,34 @@ class LargeValues:
     def keep(self, raw: bytes) -> LargeValue:
         """Write some bytes as a file, unless it is there already. Raises as `put` does."""
         path = self._made_folder() / hashlib.sha256(raw).hexdigest()
+        with self._lock:
+            self._unsettled.setdefault(path.name, _Unsettled()).puts += 1
         try:
-            if not _refreshed(path, len(raw)):
+            is_new = not _refreshed(path, len(raw))
+            if is_new:
                 self._write(path, raw)
+            changed_ns = path.stat().st_mtime_ns
         except OSError as exc:
             raise disk_error("STORE-002", "write", path, exc.errno) from exc
+        with self._lock:
+            self._unsettled.setdefault(path.name, _Unsettled()).changed_ns = changed_ns
+            self.written_bytes += is_new * len(raw)
         return LargeValue(str(path), len(raw))
+
+    def settle(self, names: Iterable[str]) -> None:
+        """Take notice that an event is kept which mentions these files: from now on that alone keeps them.
+
+        A file that another process has put since, or that is on its way once more, stays young.
+        """
+        with self._lock:
+            for name in names:
+                unsettled = self._unsettled.get(name)
+                if unsettled is not None:
+                    unsettled.puts -= 1
+                    if unsettled.puts <= 0:
+                        del self._unsettled[name]
+                        assert self._folder is not None  # else nothing was put
+                        _make_old(self._folder / name, unsettled.changed_ns)
 
     def resolve(self, value: Value) -> Value:
         """Return what a value of a run document stands for: a marker's content, anything else untouched.
@@ -227,6 +266,14 @@ def _refreshed(path: Path, size_bytes: int) -> bool:
         return path.stat().st_size == size_bytes
     except FileNotFoundError:
         return False
+
+
+def _make_old(path: Path, changed_ns: int) -> None:
+    """Let a file be one that nobody waits for, unless somebody has changed it since `changed_ns`."""
+    old_s = time.time() - 2 * ORPHAN_AGE_S
+    with contextlib.suppress(OSError):  # it then goes later
+        if path.stat().st_mtime_ns == changed_ns:
+            os.utime(path, (old_s, old_s))
 
 
 def _removed(path: Path, older_than_s: float) -> int:

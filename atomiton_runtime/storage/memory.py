@@ -21,6 +21,7 @@ class MemoryEngine(StorageEngine):
     durability: Durability = "none"
 
     def __init__(self) -> None:
+        super().__init__()
         self.large_values = LargeValues()
         self._journals: dict[RunId, list[bytes]] | None = None
         self._tails: dict[RunId, Tail] = {}
@@ -47,6 +48,7 @@ class MemoryEngine(StorageEngine):
                 self._index.add(addition.summary.flow_path, addition.events)
             if addition.files:
                 self._files.setdefault(run_id, set()).update(file.name for file in addition.files)
+        self._count(additions)
 
     def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
         """Return all events of a run, decoded anew."""

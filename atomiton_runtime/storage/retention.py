@@ -6,11 +6,15 @@ from datetime import datetime, timedelta
 import msgspec
 
 from atomiton_runtime.clock import Clock, SystemClock
+from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.storage.engine import StorageEngine, StoredRun
 
 _SUSPICIOUS_S = 86_400.0
 """A wall clock that was moved by more than this does not decide, for one pass, what is too old."""
+_PORTION_BYTES = 4 * 1024 * 1024
+_PORTION_RUNS = 200
+"""What is deleted at once: some tens of milliseconds in which the store answers nobody."""
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,11 +25,32 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: float | None = 90.0
     """Since a run began."""
     max_bytes: int | None = 1024 * 1024 * 1024
-    """Of the whole store."""
+    """Of the whole store; it may hold a 16th more for a while, what is written at that moment, and SQLite's log."""
+
+    @property
+    def slack_bytes(self) -> int:
+        """How much is appended before the store is measured again, and how far below the limit it is then brought."""
+        return (self.max_bytes or 0) // 64
+
+
+class Tidied(msgspec.Struct, frozen=True, kw_only=True):
+    """What a portion of tidying has done."""
+
+    gone: tuple[RunId, ...]
+    """The runs that were deleted."""
+    more: bool = False
+    """Whether there are more runs to delete."""
+    oversized: tuple[RunId, ErrorInfo] | None = None
+    """An open run that must end, and why: deleting ended ones no longer makes room."""
 
 
 def runs_to_delete(
-    runs: Sequence[StoredRun], stored_bytes: int, retention: Retention, now: datetime
+    runs: Sequence[StoredRun],
+    stored_bytes: int,
+    retention: Retention,
+    now: datetime,
+    *,
+    spared: RunId | None = None,
 ) -> tuple[RunId, ...]:
     """Return the runs to delete, oldest first.
 
@@ -35,9 +60,12 @@ def runs_to_delete(
             runs share counts once here and in each run's size; so a pass may free too little, never too much.
         retention: the limits.
         now: the wall clock, aware.
+        spared: a run that does not go for the sake of `max_bytes`.
     """
     oldest_kept = now - timedelta(days=retention.keep_days) if retention.keep_days is not None else None
     excess_bytes = stored_bytes - retention.max_bytes if retention.max_bytes is not None else 0
+    if excess_bytes > 0:
+        excess_bytes += retention.slack_bytes  # else there would be something to delete with every run
     surplus = _surplus(runs, retention.keep_runs)
     chosen: list[RunId] = []
     for run in runs:
@@ -45,26 +73,21 @@ def runs_to_delete(
         if not _ended(run):
             continue
         expired = oldest_kept is not None and summary.started_at < oldest_kept
-        if expired or summary.run_id in surplus or excess_bytes > 0:
+        too_much = excess_bytes > 0 and summary.run_id != spared
+        if expired or summary.run_id in surplus or too_much:
             chosen.append(summary.run_id)
             excess_bytes -= run.size_bytes
     return tuple(chosen)
 
 
-def prune(engine: StorageEngine, retention: Retention, now: datetime) -> tuple[RunId, ...]:
-    """Delete what `retention` does not keep; return the runs that are gone.
-
-    Raises:
-        StorageError: the store cannot be read or written.
-    """
-    chosen = runs_to_delete(engine.stored_runs(), engine.stored_bytes(), retention, now)
-    if chosen:
-        engine.delete_runs(chosen)
-    return chosen
-
-
 class Housekeeping:
-    """Prunes a store now and then: with the first finished run, then with each `every`-th."""
+    """Prunes a store while it is used.
+
+    A pass is due with the first finished run, with each `every`-th, and whenever `Retention.slack_bytes` were appended.
+    It is done in portions, so that whoever asks the store something does not wait for a whole one.
+
+    What several processes append is counted by each for itself.
+    """
 
     def __init__(
         self,
@@ -78,24 +101,77 @@ class Housekeeping:
         self._retention = retention or Retention()
         self._every = every
         self._clock = clock or SystemClock()
-        self._finished = 0
+        self._until_due = 1
+        """So many runs may still finish before a pass is due."""
+        self._measured_at = self._deleted_at = engine.appended_bytes
+        """What had been appended when the last pass began, and when the last portion was deleted."""
+        self._chosen: list[StoredRun] = []
+        """What is left to delete of the pass that goes on, oldest first."""
         self._boot_s = self._booted_s()
 
-    def run_finished(self) -> tuple[RunId, ...]:
-        """Count a finished run, in the engine's thread; return the runs that are gone, mostly none.
+    def is_due(self, finished: int) -> bool:
+        """Count runs that finished; return whether `tidy` has something to do."""
+        self._until_due -= finished
+        appended = self._engine.appended_bytes - self._measured_at
+        is_much = self._retention.max_bytes is not None and appended > self._retention.slack_bytes
+        return bool(self._chosen) or self._until_due <= 0 or is_much
+
+    def tidy(self) -> Tidied:
+        """Delete a portion of what is not kept any longer, in the engine's thread.
 
         Raises:
             StorageError: the store cannot be read or written; the next pass tries again.
         """
-        due = self._finished % self._every == 0
-        self._finished += 1
-        if not due:
-            return ()
-        retention = self._retention
+        chosen, self._chosen = self._chosen or self._choose(), []
+        portion, rest = self._portion(chosen)
+        gone = tuple(run.summary.run_id for run in portion)
+        if gone:
+            self._engine.delete_runs(gone)
+        self._chosen = rest
+        return Tidied(gone=gone, more=bool(rest), oversized=None if rest else self._oversized())
+
+    def _choose(self) -> list[StoredRun]:
+        engine, retention = self._engine, self._retention
+        self._until_due = self._every
+        self._measured_at = engine.appended_bytes
         if self._clock_was_set():
             # By a clock that was just set a hundred years ahead every run would be old: the next pass knows better.
             retention = msgspec.structs.replace(retention, keep_days=None)
-        return prune(self._engine, retention, self._clock.now())
+        runs = engine.stored_runs()
+        # Its end should be told for a while, above all when it was too large; but it does not crowd out open runs.
+        newest = next((run.summary.run_id for run in reversed(runs) if _ended(run)), None)
+        is_spared = sum(engine.open_bytes.values()) <= retention.slack_bytes
+        ids = runs_to_delete(
+            runs, engine.stored_bytes(), retention, self._clock.now(), spared=newest if is_spared else None
+        )
+        chosen = frozenset(ids)
+        return [run for run in runs if run.summary.run_id in chosen]
+
+    def _portion(self, chosen: list[StoredRun]) -> tuple[list[StoredRun], list[StoredRun]]:
+        """Return what to delete now, and the rest; more is deleted than was appended meanwhile."""
+        appended = self._engine.appended_bytes
+        room_bytes = max(_PORTION_BYTES, 2 * (appended - self._deleted_at))
+        self._deleted_at = appended
+        count = 0
+        for run in chosen[:_PORTION_RUNS]:
+            if room_bytes <= 0:
+                break
+            room_bytes -= run.size_bytes
+            count += 1
+        return chosen[:count], chosen[count:]
+
+    def _oversized(self) -> tuple[RunId, ErrorInfo] | None:
+        """Return the largest open run, if the open ones alone are more than the store may hold."""
+        limit, taken = self._retention.max_bytes, self._engine.open_bytes
+        # Both: values that runs share count in each of them, and in the store may be what nobody mentions yet.
+        if limit is None or sum(taken.values()) <= limit or self._engine.stored_bytes() <= limit:
+            return None
+        run_id = max(taken, key=taken.__getitem__)
+        return run_id, ErrorInfo(
+            "STORE-018",
+            f"the run has kept {taken[run_id]:,} bytes, and the store may hold {limit:,}",
+            hint="let nodes write files and pass on their paths; or let the store hold more (ATOMITON_KEEP_BYTES)",
+        )
 
     def _clock_was_set(self) -> bool:
         before, self._boot_s = self._boot_s, self._booted_s()

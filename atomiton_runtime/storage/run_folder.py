@@ -43,6 +43,16 @@ def lines_of(folder: Path) -> list[bytes]:
     return content.split(b"\n")[:-1]
 
 
+def events_bytes(folder: Path) -> int:
+    """Return the size of the run's events; 0 when there are none."""
+    return _size(folder / EVENTS)
+
+
+def stored_bytes(folder: Path) -> int:
+    """Return what the run takes, without its large values."""
+    return _size(folder / EVENTS) + _size(folder / SUMMARY)
+
+
 def tail_of(folder: Path) -> Tail:
     """Return the run's tail, computed from its events."""
     events = events_of(folder)
@@ -120,6 +130,13 @@ def summary_from_events(folder: Path) -> StoredRun | None:
     """Return the run as its events tell it; None when there are none."""
     tail = tail_of(folder)
     return StoredRun(summary=tail.summary, size_bytes=tail.size_bytes) if tail.summary else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _without_null(value: object) -> object:

@@ -35,6 +35,9 @@ from atomiton_runtime.storage.sqlite_schema import check_file, check_version, pr
 _ACTIVE_TAILS = 10_000
 """Tails remembered at most; what is forgotten is read again."""
 
+_MOVED_PAGES = 2000
+"""So many pages at once are cut off the file: as much as the log holds of them for a moment."""
+
 _INSERT_EVENT = "INSERT INTO events (run_id, seq, body) VALUES (?, ?, ?)"
 _INSERT_FILE = "INSERT OR IGNORE INTO files (run_id, name, size_bytes) VALUES (?, ?, ?)"
 _WRITE_SUMMARY = (
@@ -69,6 +72,7 @@ class SqliteEngine(StorageEngine):
             durability: "process" or "power".
             busy_timeout_s: how long to wait for another process that is writing.
         """
+        super().__init__()
         self._path = path.absolute()
         self.url = f"sqlite:///{self._path}"
         self.durability = durability
@@ -181,6 +185,7 @@ class SqliteEngine(StorageEngine):
                 self._tails[run_id] = addition.after
         if len(self._tails) > _ACTIVE_TAILS:
             self._tails.clear()
+        self._count(additions)
 
     def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
         """Return all events of a run in the order of `seq`."""
@@ -241,10 +246,7 @@ class SqliteEngine(StorageEngine):
                 connection.execute(f"DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM runs)")
         for run_id in run_ids:
             self._tails.pop(run_id, None)
-        # Pages become free in the middle of the file: the first statement moves them to its end and cuts it off,
-        # the second brings that into the file itself (as far as no other process is reading older pages).
-        self._rows("PRAGMA incremental_vacuum")
-        self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._shrink()
         self._sweep()
 
     def stored_runs(self) -> tuple[StoredRun, ...]:
@@ -272,6 +274,19 @@ class SqliteEngine(StorageEngine):
             copy.close()
         self._only_reads = False
         self.large_values.close()
+
+    def _shrink(self) -> None:
+        """Cut the free pages off the file, as far as no other process is reading older ones."""
+        ((free,),) = self._rows("PRAGMA freelist_count")
+        try:
+            # Pages become free in the middle of the file: this moves them to its end. In portions, for what is moved
+            # goes through the log. Not by `execute`: that takes one step, and a step of this statement is one page.
+            for _ in range(0, free, _MOVED_PAGES):
+                self._opened().executescript(f"PRAGMA incremental_vacuum({_MOVED_PAGES})")
+        except sqlite3.Error as exc:
+            # The runs are gone all the same: free pages are used before the file grows, and cut off another time.
+            self._note(explained(exc, "STORE-002", "write", self._path))
+        self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _write_again(self) -> None:
         """Put what the open, deleted file holds into the one that is there now, or into a new one."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from atomiton_runtime.actors.base import Address
-from atomiton_runtime.actors.conductor import GATHER_EVENTS, Conductor, ConductorBook
+from atomiton_runtime.actors.conductor import GATHER_EVENTS, UNKEPT_BYTES, Conductor, ConductorBook
 from atomiton_runtime.actors.messages import (
     Append,
     EndAllRuns,
@@ -104,6 +104,26 @@ def test_a_node_that_writes_begins_by_way_of_the_keeper() -> None:
     last = stage.keeper.all_so_far()[-1]
     assert isinstance(last, Append)
     assert words(last.events)[0] == "NodeSucceeded a", "what it did goes to the keeper at once"
+
+
+def test_outputs_that_outrun_the_keeper_are_waited_for() -> None:
+    """After large outputs the next order goes by way of the keeper, after them; then others go at once again."""
+    stage = Stage()
+    stage.start(flow(node("a"), node("b", "a"), node("c", "b"), max_parallel=1))
+    large = {"result": msgspec.Raw(b'"' + b"x" * UNKEPT_BYTES + b'"')}
+    order = stage.order()
+    stage.keeper.all_so_far()
+    answer = Answer(order.node, order.attempt, Succeeded(large), 0.1)
+    stage.tell(NodeAnswered(run_id=order.run_id, worker=0, answer=answer))
+    assert stage.worker.all_so_far() == []
+    sent = stage.keeper.next()
+    assert isinstance(sent, Append)
+    assert ["NodeSucceeded a", "NodeStarted b"] == words(sent.events)[-2:]
+    ((place, order),) = sent.then
+    place(order)
+    stage.tell(stage.answer(stage.order()))
+
+    assert order.node + 1 == stage.order().node
 
 
 def test_many_events_go_to_the_keeper_without_waiting_for_the_time() -> None:

@@ -125,7 +125,9 @@ def run_once(runtime: Runtime) -> None:
 def reuse_once(runtime: Runtime) -> None:
     """Execute a flow again, with what still holds of the first time."""
     runtime.run("hello").result(10)
-    runtime.start_run(RunFlow(flow="hello", chosen=Chosen(from_node=runtime.flow("hello").nodes[-1].id))).result(10)
+    runtime.start_run(
+        RunFlow(flow="hello", chosen=Chosen(from_node=runtime.flow("hello").nodes[-1].id))
+    ).result(10)
 
 
 def cancel_once(runtime: Runtime) -> None:
@@ -168,6 +170,7 @@ TOLD: dict[tuple[str, type], Evoke] = {
     ("NodeExecution", msg.FindReusable): reuse_once,
     ("StorageKeeper", msg.Append): run_once,
     ("StorageKeeper", msg.Flush): run_once,
+    ("StorageKeeper", msg.Tidy): lambda runtime: runtime._system.keeper.tell(msg.Tidy()),
     ("EventBusActor", msg.Publish): run_once,
     ("EventBusActor", msg.Subscribe): subscribe_once,
     ("EventBusActor", msg.Unsubscribe): subscribe_once,

@@ -16,16 +16,16 @@ from atomiton_runtime.actors.messages import (
     ReadSummaries,
     StartRun,
     StoreFailed,
+    Tidy,
 )
 from atomiton_runtime.actors.storage_keeper import KeeperBook, StorageKeeper, recover
 from atomiton_runtime.errors import ErrorInfo, StorageError
-from atomiton_runtime.ids import RunId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.effects import Execute
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.storage.create import create_sqlite_engine
-from atomiton_runtime.storage.retention import Housekeeping
+from atomiton_runtime.storage.retention import Housekeeping, Tidied
 from tests.doubles.addresses import Collected
 from tests.doubles.engines import FULL, FailingEngine
 from tests.doubles.flows import MIDNIGHT, RUN_ID, flow, node, queued
@@ -202,7 +202,7 @@ def test_a_message_is_taken_once_whatever_fault_follows(desk: Desk) -> None:
 class FailingHousekeeping(Housekeeping):
     """Cannot delete anything."""
 
-    def run_finished(self) -> tuple[RunId, ...]:
+    def tidy(self) -> Tidied:
         """Fail."""
         raise FULL
 
@@ -223,6 +223,47 @@ def test_old_runs_that_cannot_be_deleted_are_worth_a_word_only(desk: Desk) -> No
     told = desk.bus.all_so_far()
     assert told[-1] == Publish(facts=(NoticeRaised(level="warning", error=FULL.info()),))
     assert desk.faults == []
+
+
+class Portions(Housekeeping):
+    """Has something to delete three times, and then meets a run that is too large."""
+
+    left = 3
+
+    def is_due(self, finished: int) -> bool:
+        """Always be due."""
+        del finished
+        return True
+
+    def tidy(self) -> Tidied:
+        """Delete nothing."""
+        self.left -= 1
+        return Tidied(gone=(), more=self.left > 0, oversized=None if self.left else (RUN_ID, FULL.info()))
+
+
+def test_tidying_goes_on_behind_what_waits(desk: Desk) -> None:
+    """Each portion is a message of its own; a run that is too large is told to the conductor."""
+    keeper = StorageKeeper(
+        desk.own,
+        desk.faults.append,
+        engine=desk.engine,
+        bus=desk.bus,
+        conductor=desk.conductor,
+        housekeeping=(portions := Portions(desk.engine)),
+        book=desk.book,
+    )
+    keeper.on_receive(Append(events=(FIRST,)))
+    keeper.on_receive(desk.own.next())
+    assert (2, Tidy()) == (portions.left, desk.own.next())
+    keeper.on_receive(Append(events=(STARTED,)))
+    keeper.on_receive(desk.own.next())
+    assert portions.left == 2, "a second one is not begun beside the one that is on its way"
+    keeper.on_receive(Tidy())
+    keeper.on_receive(desk.own.next())
+
+    assert portions.left == 0
+    assert desk.own.all_so_far() == []
+    assert [StoreFailed(run_ids=(RUN_ID,), error=FULL.info())] == desk.conductor.all_so_far()
 
 
 def interrupted(journal: Sequence[RunEvent]) -> RunEvent:

@@ -85,6 +85,20 @@ def test_a_used_installation_is_described(places: Places) -> None:
     assert findings["processes"].message == "none live"
 
 
+def test_what_the_store_keeps_is_said(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits are those of the environment, or the usual ones; one that is not understood is a problem."""
+    usual = found(places)["keeps"].message
+    for limit in ("RUNS", "DAYS", "BYTES"):
+        monkeypatch.setenv(f"ATOMITON_KEEP_{limit}", "unlimited")
+    unlimited = found(places)["keeps"].message
+    monkeypatch.setenv("ATOMITON_KEEP_BYTES", "much")
+    wrong = found(places)["keeps"]
+
+    assert usual == "1000 runs of each flow, 90 days, 1.0 GiB; ATOMITON_KEEP_... changes it"
+    assert unlimited == "all runs, of any age, any size; ATOMITON_KEEP_... changes it"
+    assert (wrong.level, wrong.message) == ("problem", "ATOMITON_KEEP_BYTES is 'much' (STORE-017)")
+
+
 def test_flows_and_types_that_are_broken_are_problems(places: Places) -> None:
     """Each broken file is named with its place; of many, the rest is counted."""
     (places.flows / "nodes").mkdir()

@@ -7,12 +7,21 @@ import msgspec
 import pytest
 
 from atomiton_runtime.errors import StorageError
-from atomiton_runtime.ids import FlowId, RunId
-from atomiton_runtime.run.events import RunEvent, encode_event
+from atomiton_runtime.ids import FlowId, NodeId, RunId
+from atomiton_runtime.run.events import NodeReused, RunEvent, encode_event
 from atomiton_runtime.storage.create import ENGINES, create_storage
 from atomiton_runtime.storage.engine import StorageEngine
 from atomiton_runtime.values import LARGE_VALUE_BYTES, Value
-from tests.doubles.journals import failed, journal, node_started, node_succeeded, queued, started, succeeded
+from tests.doubles.journals import (
+    AT,
+    failed,
+    journal,
+    node_started,
+    node_succeeded,
+    queued,
+    started,
+    succeeded,
+)
 
 Reopen = Callable[..., StorageEngine]
 
@@ -206,6 +215,73 @@ def test_deleting_gives_space_back(engine: StorageEngine) -> None:
     assert len(engine.journal(RunId("R9"))) == 3
     engine.append(journal("R0"))
     assert len(engine.journal(RunId("R0"))) == 7
+
+
+def test_the_disk_gets_deleted_runs_back(engine: StorageEngine) -> None:
+    """Files become smaller by what is deleted, at once: events and large values, however young they are."""
+    if engine.url == "memory:":
+        pytest.skip("it has no files but those of large values")
+    small = {"result": msgspec.Raw(b'"' + b"x" * 900_000 + b'"')}
+    for number in range(20):
+        run = f"R{number:02d}"
+        large = engine.large_values.pack({"more": f"{number}" + "x" * LARGE_VALUE_BYTES})
+        engine.append([queued(run), node_succeeded(run, 1, outputs={**small, **large}), succeeded(run, 2)])
+    full = disk_bytes(engine)
+    engine.delete_runs([RunId(f"R{number:02d}") for number in range(19)])
+
+    assert full > 20 * (900_000 + LARGE_VALUE_BYTES)
+    assert disk_bytes(engine) < 2 * (900_000 + LARGE_VALUE_BYTES)
+    assert len(engine.journal(RunId("R19"))) == 3
+
+
+def disk_bytes(engine: StorageEngine) -> int:
+    """Return what the files of a store take, its log included."""
+    folder = Path(engine.url.partition("///")[2]).parent
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_growth_is_counted(engine: StorageEngine) -> None:
+    """Events and new large values count once, and what of it belongs to open runs is known."""
+    events = journal("R1")
+    engine.append(events[:3])
+    engine.append(events[:3])
+    assert sum(map(len, encoded(events[:3]))) == engine.appended_bytes == engine.open_bytes[RunId("R1")]
+    outputs = engine.large_values.pack({"a": "x" * LARGE_VALUE_BYTES, "b": "x" * LARGE_VALUE_BYTES})
+    assert LARGE_VALUE_BYTES < engine.appended_bytes < LARGE_VALUE_BYTES + 2000
+    engine.append([queued("R2"), node_succeeded("R2", 1, outputs=outputs), *events[3:]])
+
+    assert [RunId("R2")] == list(engine.open_bytes)
+    assert engine.open_bytes[RunId("R2")] > 2 * LARGE_VALUE_BYTES
+
+
+def test_large_values_of_a_run_live_on_in_the_one_that_reuses_them(engine: StorageEngine) -> None:
+    """A resumed run mentions what its predecessor made, and keeps it when that is deleted."""
+    value: Value = "y" * LARGE_VALUE_BYTES
+    outputs = engine.large_values.pack({"result": value})
+    engine.append([queued("R1"), node_succeeded("R1", 1, outputs=outputs), failed("R1", 2)])
+    reused = NodeReused(
+        run_id=RunId("R2"), seq=1, at=AT, node=NodeId("read"), source=RunId("R1"), attempt=1, outputs=outputs
+    )
+    engine.append([queued("R2"), reused, succeeded("R2", 2)])
+    engine.delete_runs([RunId("R1")])
+    assert value == engine.large_values.unpack(outputs["result"])
+    engine.delete_runs([RunId("R2")])
+
+    assert engine.large_values.stored_bytes() == 0
+
+
+def test_a_large_value_that_is_on_its_way_stays(engine: StorageEngine) -> None:
+    """It was put once more since the deleted run put it, and the event that mentions it has not come yet."""
+    value: Value = "y" * LARGE_VALUE_BYTES
+    outputs = engine.large_values.pack({"result": value})
+    again = engine.large_values.pack({"result": value})
+    engine.append([queued("R1"), node_succeeded("R1", 1, outputs=outputs), succeeded("R1", 2)])
+    engine.delete_runs([RunId("R1")])
+    assert value == engine.large_values.unpack(again["result"])
+    engine.append([queued("R2"), node_succeeded("R2", 1, outputs=again), succeeded("R2", 2)])
+    engine.delete_runs([RunId("R2")])
+
+    assert engine.large_values.stored_bytes() == 0
 
 
 def test_sizes_count_events_and_large_values(engine: StorageEngine, reopened: Reopen) -> None:

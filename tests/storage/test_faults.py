@@ -579,3 +579,59 @@ def test_a_name_that_is_no_text_is_damage() -> None:
     error = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
 
     assert explained(error, "STORE-001", "open", Path("store")).code == "STORE-005"
+
+
+def test_space_that_cannot_be_given_back_now_is_used_or_given_back_later(tmp_path: Path) -> None:
+    """The runs are deleted all the same, and the next deletion makes the file small."""
+    path = tmp_path / "store"
+    engine = create_sqlite_engine(path)
+    engine.open()
+    for run in ("R1", "R2"):
+        engine.append([*journal(run)[:3], large_event(run, 3, 900_000)])
+
+    def deny(action: int, name: str | None, *_: object) -> int:
+        is_shrinking = action == sqlite3.SQLITE_PRAGMA and name == "incremental_vacuum"
+        return sqlite3.SQLITE_DENY if is_shrinking else sqlite3.SQLITE_OK
+
+    engine._connection.set_authorizer(deny)  # pyright: ignore
+    engine.delete_runs([RunId("R1")])
+    before = path.stat().st_size
+    engine._connection.set_authorizer(None)  # pyright: ignore
+    assert before > 1_800_000
+    assert engine.journal(RunId("R1")) == ()
+    engine.delete_runs([RunId("R2")])
+    engine.close()
+
+    assert path.stat().st_size < 100_000
+
+
+def test_a_large_value_that_another_process_has_put_since_stays(tmp_path: Path) -> None:
+    """To keep the event of one process says nothing about the value that another one has on its way."""
+    ours, theirs = (create_sqlite_engine(tmp_path / "store") for _ in range(2))
+    ours.open()
+    theirs.open()
+    outputs = ours.large_values.pack({"result": "x" * LARGE_VALUE_BYTES})
+    assert outputs == theirs.large_values.pack({"result": "x" * LARGE_VALUE_BYTES})
+    ours.append([queued("R1"), node_succeeded("R1", 1, outputs=outputs)])
+    ours.delete_runs([RunId("R1")])
+    assert theirs.large_values.stored_bytes() > LARGE_VALUE_BYTES
+    theirs.append([queued("R2"), node_succeeded("R2", 1, outputs=outputs)])
+    ours.delete_runs([RunId("R2")])
+
+    assert ours.large_values.stored_bytes() == 0
+    ours.close()
+    theirs.close()
+
+
+def test_files_that_somebody_has_deleted_take_no_space(tmp_path: Path) -> None:
+    """A store of files can be measured also where parts of a run are missing."""
+    engine = create_filesystem_engine(tmp_path / "store")
+    engine.open()
+    engine.append(journal("R1"))
+    whole = engine.stored_bytes()
+    folder = tmp_path / "store" / "customers" / "R1"
+    size_bytes = (folder / "run.toml").stat().st_size
+    (folder / "run.toml").unlink()
+
+    assert whole - size_bytes == engine.stored_bytes()
+    engine.close()
