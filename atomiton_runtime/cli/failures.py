@@ -90,12 +90,17 @@ def error_text(error: ErrorInfo, word: str = "error") -> str:
     return "\n".join(lines)
 
 
-def problem_text(problem: "Problem") -> str:
-    """Return a problem of a flow file as lines: headline, source line, caret, hint."""
+def problem_text(problem: "Problem", *, cells: int = _EXCERPT_CELLS) -> str:
+    """Return a problem of a flow file as lines: headline, source line, caret, hint.
+
+    Args:
+        problem: what is wrong.
+        cells: so much of a longer source line is shown, around the caret.
+    """
     where = Where(problem.file, problem.line, problem.column)
     lines = [_headline(where, problem.code, problem.message)]
     if problem.source_line.strip():
-        lines += _excerpt(problem)
+        lines += _excerpt(problem, cells)
     if problem.hint:
         lines.append(f"  {dim('hint:')} {_indented(problem.hint)}")
     return "\n".join(lines)
@@ -120,11 +125,11 @@ def _nearby(path: str) -> str:
         return path
 
 
-def _excerpt(problem: "Problem") -> list[str]:
+def _excerpt(problem: "Problem", cells: int) -> list[str]:
     """Return the source line with a caret below; of a long line, what is around the place."""
     column = max(problem.column - 1, 0)
-    start = max(column - _EXCERPT_CELLS // 2, 0) if len(problem.source_line) > _EXCERPT_CELLS else 0
-    shown = problem.source_line[start : start + _EXCERPT_CELLS].rstrip()
+    start = max(column - cells // 2, 0) if len(problem.source_line) > cells else 0
+    shown = problem.source_line[start : start + cells].rstrip()
     before = _printable(shown[: column - start])
     marked = shown[column - start : column - start + max(problem.width, 1)]
     number = str(problem.line)

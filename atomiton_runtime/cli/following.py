@@ -5,7 +5,7 @@ import os
 import queue
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from types import FrameType
 from typing import Protocol
 
@@ -115,8 +115,8 @@ def exit_code(document: RunDocument) -> int:
 
 
 @contextlib.contextmanager
-def signals_into(inbox: SignalInbox) -> Generator[None]:
-    """Put SIGINT, SIGTERM and SIGHUP into `inbox` instead of ending the process.
+def signals_into(inbox: SignalInbox, numbers: Sequence[signal.Signals] = _SIGNALS) -> Generator[None]:
+    """Put these signals into `inbox` instead of what they do otherwise; SIGINT, SIGTERM and SIGHUP end the process.
 
     `SimpleQueue.put` is made for signal handlers; a handler that called the runtime could meet a lock that the
     interrupted code holds.
@@ -125,7 +125,7 @@ def signals_into(inbox: SignalInbox) -> Generator[None]:
     def note(number: int, _frame: FrameType | None) -> None:
         inbox.put(signal.Signals(number))
 
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield
     finally:

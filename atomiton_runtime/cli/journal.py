@@ -11,7 +11,7 @@ from atomiton_runtime.cli.wording import counted, dim, duration, harmless, one_l
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run import notices
-from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.run.events import RunEvent, RunStatus
 from atomiton_runtime.run.notices import Notice
 from atomiton_runtime.run.plan import Plan
 from atomiton_runtime.run.state import NodeEvent
@@ -60,7 +60,7 @@ def run_line(event: RunEvent, flow: str) -> list[str]:
     return [f"{_clock(event.at)}  {told[0]}", *(f"    {line}" for line in told[1:])]
 
 
-ENDS: dict[type[RunEvent], str] = {
+ENDS: dict[type[RunEvent], RunStatus] = {
     ev.RunSucceeded: "succeeded",
     ev.RunFailed: "failed",
     ev.RunCancelled: "cancelled",

@@ -22,13 +22,27 @@ _LOOK_S = 0.5
 
 
 @click.command()
+@click.argument("flow", required=False)
+@click.option("--run", "run_now", is_flag=True, help="Run FLOW at once as well.")
 @pass_installation
-def command(installation: Installation) -> int:
+def command(installation: Installation, flow: str | None, run_now: bool) -> int:
     """Run the flows of the flows folder when their files are saved, until Ctrl-C or SIGTERM.
 
     What happens goes to stdout, a line each. SIGTERM is the normal end and exits 0; Ctrl-C exits 130. Where the tray
     or another watch does the same for this data folder already, that is said, and the command ends with 0.
+
+    With FLOW, the id of a flow or the path of its file, a terminal shows this flow as a tree: the state of each node,
+    how long it took and what came out, drawn anew when something happens. `r` runs the flow, `q` quits. A path
+    outside of the flows folder watches the folder that it is in. Runs that the tray or another watch makes are shown
+    as well. What is not a terminal gets lines, of this flow alone.
     """
+    if flow is not None:
+        from atomiton_runtime.cli.live.loop import watch_flow
+        from atomiton_runtime.cli.live.source import target
+
+        return watch_flow(target(installation.places, flow), run_now=run_now)
+    if run_now:
+        raise click.UsageError("`--run` needs the name of a flow")
     runtime = installation.runtime(watch=True)
     ownership = Ownership(runtime.places.data)
     try:

@@ -58,6 +58,16 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def size(size_bytes: int) -> str:
+    """Return a number of bytes, e.g. `1 byte`, `340 bytes`, `1.2 KiB`, `12 MiB`."""
+    if size_bytes < 1024:
+        return counted(size_bytes, "byte")
+    amount, units = size_bytes / 1024, ["KiB", "MiB", "GiB", "TiB"]
+    while amount >= 999.5 and len(units) > 1:
+        amount, units = amount / 1024, units[1:]
+    return f"{amount:.1f} {units[0]}" if amount < 9.95 else f"{amount:.0f} {units[0]}"
+
+
 def local_time(at: datetime) -> str:
     """Return the moment in this machine's time zone, to the second."""
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"

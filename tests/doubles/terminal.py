@@ -106,6 +106,18 @@ class Terminal:
             assert self._read(deadline), f"{pattern!r} never came; on the screen: {self.text}"
         return self.text
 
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size, as a user does who drags its edge."""
+        ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def modes(self) -> list[object]:
+        """Return how the terminal treats what is typed, as `termios.tcgetattr` has it."""
+        return termios.tcgetattr(self._fd)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send the command a signal."""
+        os.kill(self._pid, number)
+
     def type(self, keys: str) -> None:
         """Type, e.g. `\\x03` for Ctrl-C."""
         os.write(self._fd, keys.encode())
