@@ -22,6 +22,7 @@ COMMANDS = {
     "history": "List the latest runs.",
     "show": "Show a run: its nodes, outputs and error.",
     "logs": "Show what happened in a run, line by line.",
+    "diff": "Show what differs between two runs.",
     "cancel": "End a run, whichever process executes it.",
     "resume": "Continue a run that did not come to its end.",
     "watch": "Run flows when their files are saved.",
