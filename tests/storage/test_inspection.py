@@ -58,7 +58,7 @@ def test_a_closed_store_is_counted_and_unchanged(path: Path) -> None:
     report = inspect_sqlite(path, in_use=False)
 
     assert report is not None
-    assert (report.engine, report.schema, report.runs, report.unfinished) == ("sqlite", 1, 2, False)
+    assert (report.engine, report.schema, report.runs, report.unfinished) == ("sqlite", 2, 2, False)
     assert report.size_bytes == sum(map(len, before.values()))
     assert files_of(path.parent) == before
 
