@@ -16,6 +16,8 @@ from atomiton_runtime.actors.messages import (
     ExecuteNode,
     FlowSaved,
     GetActiveRuns,
+    GetLeft,
+    Left,
     NodeAnswered,
     NodeSpoke,
     Order,
@@ -36,6 +38,7 @@ from atomiton_runtime.run.decide import decide
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
 from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.run.given import Abort, Answer, Begin, Cancel, Failed, Given, Spoken
+from atomiton_runtime.run.left import left_of
 from atomiton_runtime.run.notices import NoticeRaised
 
 GATHER_S = 0.002
@@ -67,9 +70,9 @@ class Conductor(GuardedActor[ConductorMessage]):
     """Lets every run proceed. Never asks, sleeps or opens a file.
 
     Owns: the state of all runs, their timers and queues, and which node execution is idle. Receives: `StartRun`,
-    `EndRun`, `EndAllRuns`, `NodeAnswered`, `NodeSpoke`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`, `TimeIsUp`.
-    Sends: `Append` to the keeper, `ExecuteNode` to node executions. Rank: CONDUCTOR. When it dies its successor has
-    the same book and mailbox; a handler that raises ends the run it was about, and no other.
+    `EndRun`, `EndAllRuns`, `NodeAnswered`, `NodeSpoke`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`, `GetLeft`,
+    `TimeIsUp`. Sends: `Append` to the keeper, `ExecuteNode` to node executions. Rank: CONDUCTOR. When it dies its
+    successor has the same book and mailbox; a handler that raises ends the run it was about, and no other.
     """
 
     def __init__(
@@ -113,9 +116,18 @@ class Conductor(GuardedActor[ConductorMessage]):
                     self._proceed(run_id, Abort(error))
             case GetActiveRuns():
                 return tuple(self._book.runs)
+            case GetLeft():
+                return self._left()
             case _:
                 assert_never(message)
         return None
+
+    def _left(self) -> tuple[Left, ...]:
+        return tuple(
+            Left(run_id=run_id, flow=run.request.flow.id, nodes=left_of(run.state))
+            for run_id, run in self._book.runs.items()
+            if run.state.cancel is not None
+        )
 
     def end(self) -> None:
         """Send the keeper what is still gathered."""

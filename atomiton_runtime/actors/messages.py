@@ -98,6 +98,19 @@ class GetActiveRuns(msgspec.Struct, frozen=True):
     """From a client, asked: answers the ids of all runs that have not ended, oldest first."""
 
 
+class GetLeft(msgspec.Struct, frozen=True):
+    """From a client, asked: answers a `Left` for each run that is being cancelled, oldest first."""
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps a run from being cancelled."""
+
+    run_id: RunId
+    flow: FlowId
+    nodes: tuple[NodeId, ...]
+    """Those that are executed, by their whole ids."""
+
+
 ConductorMessage: TypeAlias = (
     StartRun
     | EndRun
@@ -107,6 +120,7 @@ ConductorMessage: TypeAlias = (
     | FlowSaved
     | StoreFailed
     | GetActiveRuns
+    | GetLeft
     | TimeIsUp
 )
 
@@ -188,6 +202,22 @@ class ReadJournal(msgspec.Struct, frozen=True, kw_only=True):
     run_id: RunId
 
 
+class ReadPart(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client, asked: answers the run's events from `place` on that weigh so much; empty: there are no more."""
+
+    run_id: RunId
+    place: int
+    """The `seq` of the first one."""
+    limit_bytes: int
+    """As they are kept; 0: one event."""
+
+
+class ReadSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client, asked: answers the summary of a run; None when there is no such run."""
+
+    run_id: RunId
+
+
 class ReadSummaries(msgspec.Struct, frozen=True, kw_only=True):
     """From a client, asked: answers run summaries, newest first."""
 
@@ -202,7 +232,7 @@ class FindRuns(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
 
 
-KeeperMessage: TypeAlias = Append | Flush | ReadJournal | ReadSummaries | FindRuns
+KeeperMessage: TypeAlias = Append | Flush | ReadJournal | ReadPart | ReadSummary | ReadSummaries | FindRuns
 
 # --- EventBus ---------------------------------------------------------------------------------------------
 
