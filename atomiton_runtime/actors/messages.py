@@ -15,7 +15,7 @@ from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, Trigg
 from atomiton_runtime.run.given import Answer
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.notices import Notice
-from atomiton_runtime.run.scope import Ended
+from atomiton_runtime.run.scope import EndedLink
 from atomiton_runtime.values import Value
 
 # --- every actor ------------------------------------------------------------------------------------------
@@ -161,8 +161,8 @@ class ExecuteNode(msgspec.Struct, frozen=True, kw_only=True):
     default: msgspec.Raw | None = None
     """The input of a node that has no `input` key; None: it has none."""
     iteration: Iteration | None = None
-    executions: tuple[Ended, ...] = ()
-    """For `gather`: what became of each execution of the body, in order."""
+    executions: tuple[EndedLink, ...] = ()
+    """For `gather`: what became of each execution of the body, in order, as it is kept."""
     last: Iteration | None = None
     """For `again`: the last execution's result, and the index of the one that is asked about."""
     cancel: CancelToken
