@@ -58,7 +58,8 @@ def encode(value: object) -> bytes:
         UnsupportedValue: it holds something that has no JSON form (VALUE-001).
     """
     try:
-        many = cast("list[object]", value) if type(value) is list else []
+        kind = type(value)
+        many = cast("list[object]", value) if kind is list else []
         if len(many) > _MANY:
             return _encode_entries(many)
         return _ENCODER.encode(to_document(value))
@@ -69,9 +70,12 @@ def encode(value: object) -> bytes:
 
 
 def _encode_entries(entries: list[object]) -> bytes:
-    """Return a list as JSON, made an entry at a time: a copy of the whole would take ten times what is written."""
-    written = [_ENCODER.encode(to_document(entry, f"[{index}]", 1)) for index, entry in enumerate(entries)]
-    return b"[%b]" % b",".join(written)
+    """Return a list as JSON, made piece by piece: a copy of the whole would take ten times what is written."""
+    pieces: list[bytes] = []
+    for begin in range(0, len(entries), _MANY):
+        piece = enumerate(entries[begin : begin + _MANY], begin)
+        pieces.append(_ENCODER.encode([to_document(entry, f"[{index}]", 1) for index, entry in piece])[1:-1])
+    return b"[%b]" % b",".join(pieces)
 
 
 def to_document(value: object, path: str = "", depth: int = 0) -> Value:

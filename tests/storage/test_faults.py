@@ -579,3 +579,28 @@ def test_a_name_that_is_no_text_is_damage() -> None:
     error = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
 
     assert explained(error, "STORE-001", "open", Path("store")).code == "STORE-005"
+
+
+def test_a_part_of_a_damaged_journal_is_refused(tmp_path: Path) -> None:
+    """What cannot be understood, or is not where it belongs, is damage: in a database and in a file alike."""
+    run, events = RunId("R1"), journal("R1")
+    sqlite = create_sqlite_engine(tmp_path / "runs.sqlite3")
+    files = create_filesystem_engine(tmp_path / "runs")
+    for engine in (sqlite, files):
+        engine.open()
+        engine.append(events)
+    with sqlite3.connect(tmp_path / "runs.sqlite3") as other:
+        other.execute("UPDATE events SET body = ? WHERE seq = 2", (b"{",))
+        other.execute("DELETE FROM events WHERE seq = 4")
+    other.close()
+    (path,) = (tmp_path / "runs").rglob("events.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"{\n", *lines[3:]]))
+    for engine, place in ((sqlite, 2), (sqlite, 4), (files, 2)):
+        with pytest.raises(StorageError) as refused:
+            engine.part(run, place, limit_bytes=1_000_000)
+        assert refused.value.code == "STORE-005"
+    path.unlink()
+    assert files.part(run, 0, limit_bytes=1) == ()
+    for engine in (sqlite, files):
+        engine.close()
