@@ -83,6 +83,11 @@ class UnkeptEnds:
         end = self._events.get(journal[0].run_id)
         return journal if end is None else (*journal, end)
 
+    def part(self, run_id: RunId, place: int, events: tuple[RunEvent, ...]) -> tuple[RunEvent, ...]:
+        """Return the events of a run from `place` on, with its end where they lead up to it."""
+        end = self._events.get(run_id)
+        return (*events, end) if end is not None and end.seq == place + len(events) else events
+
     def told(
         self, wanted: ReadSummaries, read: Callable[[ReadSummaries], tuple[RunSummary, ...]]
     ) -> tuple[RunSummary, ...]:
@@ -91,11 +96,12 @@ class UnkeptEnds:
             return read(wanted)
         # What is kept has other statuses than what is true, so it is chosen here.
         kept = read(ReadSummaries(flow=wanted.flow, statuses=(), limit=_ALL))
-        true = map(self._true, kept)
+        true = map(self.true, kept)
         chosen = [run for run in true if not wanted.statuses or run.status in wanted.statuses]
         return tuple(chosen[: wanted.limit])
 
-    def _true(self, kept: RunSummary) -> RunSummary:
+    def true(self, kept: RunSummary) -> RunSummary:
+        """Return a summary as it truly is."""
         end = self._events.get(kept.run_id)
         return kept if end is None else summarize(kept, end) or kept
 

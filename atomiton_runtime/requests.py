@@ -64,7 +64,13 @@ class CancelRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", 
     reason: CancelReason = "user"
 
 
-Request: TypeAlias = RunFlow | ResumeRun | CancelRun
+class FindLeft(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="left"):
+    """Say what keeps a run from being cancelled."""
+
+    run_id: RunId
+
+
+Request: TypeAlias = RunFlow | ResumeRun | CancelRun | FindLeft
 
 
 class RunAccepted(msgspec.Struct, frozen=True, kw_only=True, tag_field="response", tag="accepted"):
@@ -80,13 +86,20 @@ class CancelAccepted(msgspec.Struct, frozen=True, kw_only=True, tag_field="respo
     run_id: RunId
 
 
+class LeftToEnd(msgspec.Struct, frozen=True, kw_only=True, tag_field="response", tag="left"):
+    """What keeps a run from being cancelled."""
+
+    nodes: tuple[str, ...] | None
+    """Those that are executed; None: the run is not being cancelled."""
+
+
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="response", tag="refused"):
     """Nothing was done, for these reasons (at least one)."""
 
     errors: tuple[ErrorInfo, ...]
 
 
-Response: TypeAlias = RunAccepted | CancelAccepted | Refused
+Response: TypeAlias = RunAccepted | CancelAccepted | LeftToEnd | Refused
 
 _REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _RESPONSES: msgspec.json.Decoder[Response] = msgspec.json.Decoder(Response)

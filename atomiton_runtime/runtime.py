@@ -16,9 +16,13 @@ from atomiton_runtime.actors.messages import (
     FindRuns,
     GetActiveRuns,
     GetFlow,
+    GetLeft,
+    Left,
     ListFlows,
     ReadJournal,
+    ReadPart,
     ReadSummaries,
+    ReadSummary,
     StartRun,
 )
 from atomiton_runtime.actors.system import ActorSystem
@@ -43,13 +47,13 @@ from atomiton_runtime.requests import (
 )
 from atomiton_runtime.resuming import Known, continuation
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.document import RunDocument, RunSummary, document, left_to_end
+from atomiton_runtime.run.document import RunDocument, RunSummary, document
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus
 from atomiton_runtime.run.notices import NoticeRaised
 from atomiton_runtime.running import Run
 from atomiton_runtime.scratch import sweep
 from atomiton_runtime.secrecy.vault import open_vault
-from atomiton_runtime.serving import serve, submit
+from atomiton_runtime.serving import left_there, serve, submit
 from atomiton_runtime.settings import Places, find_places
 from atomiton_runtime.storage.create import create_storage, wanted_durability
 from atomiton_runtime.storage.engine import Durability, StorageEngine
@@ -69,6 +73,8 @@ _LISTING_S = 60.0
 _ASIDE_S = 0.1
 """So long an actor may take to say what does not end, while the time runs out."""
 LAST_RUN = "last"
+PART_BYTES = 512 * 1024
+"""Of events, as they are kept, that are read at once; decoded they take some four times as much."""
 _LATER_RUNS = 100
 """So many of the newest runs are looked through for one that continues another, or should."""
 
@@ -191,17 +197,10 @@ class Runtime:
 
     def _resisting(self) -> list[str]:
         """Return the nodes of the runs that do not end, each with its flow; what cannot be found out is left out."""
-        found: list[str] = []
         with contextlib.suppress(AtomitonError):
-            for run_id in self._active_ids(_ASIDE_S)[:_SHOWN_RUNS]:
-                wanted = ReadJournal(run_id=run_id)
-                journal = cast(
-                    "tuple[RunEvent, ...]",
-                    self._system.keeper.ask(wanted, asker=Rank.CLIENT, timeout_s=_ASIDE_S),
-                )
-                if journal and isinstance(first := journal[0], ev.RunQueued):
-                    found += [f"{node} of {first.flow}" for node in left_to_end(journal) or ()]
-        return found
+            left = self._left_here(timeout_s=_ASIDE_S)[:_SHOWN_RUNS]
+            return [f"{node} of {run.flow}" for run in left for node in run.nodes]
+        return []
 
     def _release(self, timeout_s: float) -> list[str]:
         busy = self._system.stop(timeout_s)
@@ -307,7 +306,7 @@ class Runtime:
             if summary.flow in seen or summary.trigger == "resume":
                 continue  # one that was cut while it was continued may be what cuts: a person should look
             seen.add(summary.flow)
-            first = self.journal(summary.run_id)[0]
+            first = self.first_event(summary.run_id)
             if self.history(summary.flow, limit=1)[0].run_id != summary.run_id or not isinstance(
                 first, ev.RunQueued
             ):
@@ -335,7 +334,7 @@ class Runtime:
             UsageError: there is no such run (RUN-001), or it has ended (RUN-002).
         """
         if run_id not in self._active_ids():
-            status = self.show(run_id).status
+            status = self.summary(run_id).status
             raise UsageError("RUN-002", f"run {run_id} has ended already: {status}")
         self.end(run_id, reason)
 
@@ -378,7 +377,7 @@ class Runtime:
         return bool(self._system.keeper.ask(FindRuns(prefix=run_id), asker=Rank.CLIENT))
 
     def _begin(self, order: StartRun) -> Run:
-        run = Run(order.run_id, order.flow.id, self.end)
+        run = Run(order.run_id, order.flow.id, self.end, self.part)
         self._system.bus.listen(run.receive, run_id=run.id)
         self._system.conductor.tell(order)
         return run
@@ -477,13 +476,65 @@ class Runtime:
             raise _no_such_run(run_id)
         return self._ends.whole(events)
 
-    def left(self, run_id: RunId) -> tuple[str, ...] | None:
-        """Return the nodes that keep a run from being cancelled, in the order in which they began; None: it is not.
+    def part(self, run_id: RunId, place: int) -> tuple[RunEvent, ...]:
+        """Return some of the events of a run from the `seq` `place` on; none: there are no more, or no such run.
+
+        What is read at once, and so what it costs, is bounded, however many events the run has.
+        """
+        return self._part(run_id, place, PART_BYTES)
+
+    def first_event(self, run_id: RunId) -> RunEvent:
+        """Return the first event of a run, of whatever process.
 
         Raises:
             UsageError: there is no such run (RUN-001).
         """
-        return left_to_end(self.journal(run_id))
+        events = self._part(run_id, 0, 0)
+        if not events:
+            raise _no_such_run(run_id)
+        return events[0]
+
+    def _part(self, run_id: RunId, place: int, limit_bytes: int) -> tuple[RunEvent, ...]:
+        self._must_live()
+        wanted = ReadPart(run_id=run_id, place=place, limit_bytes=limit_bytes)
+        events = cast("tuple[RunEvent, ...]", self._system.keeper.ask(wanted, asker=Rank.CLIENT))
+        return self._ends.part(run_id, place, events)
+
+    def summary(self, run_id: RunId) -> RunSummary:
+        """Return a run as lists show it, of whatever process.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        self._must_live()
+        kept = self._system.keeper.ask(ReadSummary(run_id=run_id), asker=Rank.CLIENT)
+        if kept is None:
+            raise _no_such_run(run_id)
+        return self._ends.true(cast(RunSummary, kept))
+
+    def left(self, run_id: RunId) -> tuple[str, ...] | None:
+        """Return the nodes that keep a run from being cancelled, the flow's own first; None: it is not, or has ended.
+
+        The process that executes the run is asked. One that does not answer in time has nothing to say of it.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        here = {left.run_id: left.nodes for left in self._left_here()}
+        if run_id in here:
+            return here[run_id]
+        summary = self.summary(run_id)
+        if summary.process == self.process or summary.status != "running" or self._meeting_place is None:
+            return None
+        return left_there(self._meeting_place, summary.process, run_id)
+
+    def left_here(self, run_id: RunId) -> tuple[str, ...] | None:
+        """Return what `left` does, of a run of this runtime; None: it is not being cancelled, or is not of this one."""
+        return next((left.nodes for left in self._left_here() if left.run_id == run_id), None)
+
+    def _left_here(self, timeout_s: float = ASK_TIMEOUT_S) -> tuple[Left, ...]:
+        answer = self._system.conductor.ask(GetLeft(), asker=Rank.CLIENT, timeout_s=timeout_s)
+        return cast("tuple[Left, ...]", answer)
 
     def _must_live(self) -> None:
         if self._stopped:

@@ -1,16 +1,20 @@
 """Answers the requests of clients, in this process or another, with what a runtime can do."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
+from atomiton_runtime.control.conversation import request as ask
 from atomiton_runtime.control.door import Answer
-from atomiton_runtime.errors import AtomitonError, ErrorInfo
+from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable
 from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.flow.variables import VariablesInvalid
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.requests import (
     CancelAccepted,
     CancelRun,
+    FindLeft,
+    LeftToEnd,
     Refused,
     Request,
     Response,
@@ -23,6 +27,8 @@ from atomiton_runtime.running import Run
 
 _NEWS_TIMEOUT_S = 0.25
 """Of a run that is followed from another process."""
+_LEFT_TIMEOUT_S = 0.25
+"""A process that is stopped must not make a list of runs wait."""
 
 
 class Served(Protocol):
@@ -34,6 +40,10 @@ class Served(Protocol):
 
     def cancel(self, run_id: RunId, reason: CancelReason = "user") -> None:
         """Tell a run to end; return at once."""
+        ...
+
+    def left_here(self, run_id: RunId) -> tuple[str, ...] | None:
+        """Return what keeps a run from being cancelled; None: it is not."""
         ...
 
     def is_kept(self, run_id: RunId) -> bool:
@@ -51,13 +61,26 @@ def submit(runtime: Served, request: Request) -> Response:
             case CancelRun(run_id=run_id, reason=reason):
                 runtime.cancel(run_id, reason)
                 return CancelAccepted(run_id=run_id)
+            case FindLeft(run_id=run_id):
+                return LeftToEnd(nodes=runtime.left_here(run_id))
     except AtomitonError as error:
         return _refusal(error)
 
 
 def serve(runtime: Served, request: Request) -> Answer:
     """Answer the request of another process: a run is accepted once that is kept, and may be followed."""
-    return submit(runtime, request) if isinstance(request, CancelRun) else _serve_run(runtime, request)
+    return (
+        _serve_run(runtime, request) if isinstance(request, RunFlow | ResumeRun) else submit(runtime, request)
+    )
+
+
+def left_there(data: Path, process: str, run_id: RunId) -> tuple[str, ...] | None:
+    """Return what keeps a run of another process from being cancelled; None: nothing, or no answer came at once."""
+    try:
+        answer = ask(data, process, FindLeft(run_id=run_id), timeout_s=_LEFT_TIMEOUT_S)
+    except RuntimeUnusable:
+        return None
+    return answer.nodes if isinstance(answer, LeftToEnd) else None
 
 
 def _serve_run(runtime: Served, request: RunFlow | ResumeRun) -> Iterator[Response | Sequence[RunEvent]]:
@@ -76,14 +99,14 @@ def _serve_run(runtime: Served, request: RunFlow | ResumeRun) -> Iterator[Respon
     while request.follow:
         news = run.news(place, timeout_s=_NEWS_TIMEOUT_S)
         yield news
-        place += len(news)
         if news and is_final(news[-1]):
             return
+        place = news[-1].seq + 1 if news else place
 
 
 def _why_not_kept(runtime: Served, run: Run) -> ErrorInfo | None:
     """Return why nothing of a run could be kept; None: something was."""
-    last = run.news(0, timeout_s=0)[-1]
+    last = run.last
     if isinstance(last, RunFailed) and last.error.code.startswith("STORE-"):
         return None if runtime.is_kept(run.id) else last.error
     return None

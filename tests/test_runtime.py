@@ -355,3 +355,39 @@ def test_a_start_that_fails_leaves_nothing_behind(flows: Path, tmp_path: Path) -
         Runtime(flows, f"sqlite:///{tmp_path}/runs.sqlite3"),
     ):
         pass
+
+
+CLEANING = """
+[nodes.sleep]
+type = "shell-command"
+program = "sleep"
+args = ["60"]
+[nodes.tidy]
+type = "shell-command"
+program = "sleep"
+args = ["60"]
+after = "sleep"
+always = true
+"""
+
+
+def test_what_keeps_a_run_from_being_cancelled_is_asked_of_who_executes_it(
+    runtime: Runtime, write_flow: WriteFlow, flows: Path, tmp_path: Path
+) -> None:
+    """Here and from another process alike; of a run that is not being cancelled, or has ended, there is nothing."""
+    write_flow("cleaning", CLEANING)
+    run = runtime.run("cleaning")
+    starts = (event.node for event in run.events(20) if isinstance(event, NodeStarted))
+    with Runtime(flows, data=tmp_path / "data", only_read=True) as other:
+        assert next(starts) == "sleep"
+        assert (runtime.left(run.id), other.left(run.id)) == (None, None)
+        run.cancel()
+        assert next(starts) == "tidy"
+        assert (runtime.left(run.id), other.left(run.id)) == (("tidy",), ("tidy",))
+        run.cancel()
+        assert run.result(20).status == "cancelled"
+        assert (runtime.left(run.id), other.left(run.id)) == (None, None)
+        with pytest.raises(UsageError, match="no run"):
+            other.left(RunId("01NOTHING"))
+        with pytest.raises(UsageError, match="no run"):
+            other.first_event(RunId("01NOTHING"))

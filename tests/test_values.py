@@ -193,3 +193,13 @@ def test_a_preview_keeps_its_limit(text: str, limit: int) -> None:
 
     assert len(shown) <= limit
     assert len(shown.splitlines()) <= 1
+
+
+def test_a_list_of_very_many_entries_is_written_like_a_short_one() -> None:
+    """It is made piece by piece, which cannot be seen; what is wrong in it is named by its place."""
+    many = [{"n": number} for number in range(2_500)]
+
+    assert decode(encode(many)) == many
+    assert encode(many) == b"[" + b",".join(map(encode, many)) + b"]"
+    with pytest.raises(UnsupportedValue, match=r"\[2500\]"):
+        encode([*many, object()])

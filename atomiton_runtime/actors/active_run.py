@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import cast
 
 import msgspec
@@ -20,7 +21,7 @@ from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import Answer, AttemptTimeout, Given, Now, Opened, RetryDue, RunTimeout
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.reuse import Digest
-from atomiton_runtime.run.scope import BodyState, Ended, EndedChain, Owner, Scope
+from atomiton_runtime.run.scope import BodyState, EndedChain, EndedLink, Owner, Scope, unpacked
 from atomiton_runtime.run.state import Place, RunState, new_run
 from atomiton_runtime.values import Value, decode, encode
 
@@ -212,17 +213,19 @@ class Frame(msgspec.Struct, frozen=True):
 def _last_result(body: BodyState) -> msgspec.Raw:
     """Return the result of the execution that ended last, where they follow each other."""
     assert body.ended is not None
-    for ports in body.ended[0].outputs.values():
+    index, kept, _ = body.ended
+    for ports in unpacked(index, kept).outputs.values():
         return next(iter(ports.values()), _NULL)
     return _NULL
 
 
-def _in_order(chain: EndedChain) -> tuple[Ended, ...]:
-    ended: list[Ended] = []
+def _in_order(chain: EndedChain) -> tuple[EndedLink, ...]:
+    ended: list[EndedLink] = []
     while chain is not None:
-        ended.append(chain[0])
-        chain = chain[1]
-    return tuple(sorted(ended, key=lambda each: each.index))
+        ended.append(chain)
+        chain = chain[2]
+    ended.sort(key=itemgetter(0))
+    return tuple(ended)
 
 
 def _port_value(scope: Scope, ref: PortRef) -> msgspec.Raw | None:

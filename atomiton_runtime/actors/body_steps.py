@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import assert_never, cast
+from typing import assert_never, cast, overload
 
 import msgspec
 
@@ -13,7 +13,7 @@ from atomiton_runtime.nodes.base import NodeContext, NodeType
 from atomiton_runtime.nodes.body import BodyType, Execution, Opening
 from atomiton_runtime.run.given import Again, Opened, Outcome, Succeeded
 from atomiton_runtime.run.plan import Plan
-from atomiton_runtime.run.scope import Ended
+from atomiton_runtime.run.scope import Ended, EndedLink, unpacked
 
 
 def execute(
@@ -36,7 +36,7 @@ def execute(
             asked = msgspec.structs.replace(context, scope=scope)
             return Again(body_type.again(parameters, asked, index))
         case "gather":
-            executions = [_execution(each, large_values) for each in order.executions]
+            executions = _Executions(order.executions, large_values)
             return Succeeded(large_values.pack(body_type.gather(parameters, context, executions)))
         case _:
             assert_never(order.step)
@@ -84,6 +84,29 @@ def _takes(opening: Opening, graph: Body) -> tuple[int, ...]:
             return graph.sinks
         case _:
             assert_never(opening.takes)
+
+
+class _Executions(Sequence[Execution]):
+    """What became of the executions of a body: each is made where it is looked at, for there may be very many."""
+
+    def __init__(self, ended: Sequence[EndedLink], large_values: HidingValues) -> None:
+        self._ended = ended
+        self._large_values = large_values
+
+    def __len__(self) -> int:
+        return len(self._ended)
+
+    @overload
+    def __getitem__(self, place: int) -> Execution: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Execution]: ...
+
+    def __getitem__(self, place: int | slice) -> Execution | Sequence[Execution]:
+        if isinstance(place, slice):
+            return _Executions(self._ended[place], self._large_values)
+        index, kept, _ = self._ended[place]
+        return _execution(unpacked(index, kept), self._large_values)
 
 
 def _execution(ended: Ended, large_values: HidingValues) -> Execution:

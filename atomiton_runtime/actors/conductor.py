@@ -18,6 +18,8 @@ from atomiton_runtime.actors.messages import (
     FindReusable,
     FlowSaved,
     GetActiveRuns,
+    GetLeft,
+    Left,
     NodeAnswered,
     NodeMessage,
     NodeSpoke,
@@ -41,6 +43,7 @@ from atomiton_runtime.run.decide import decide
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
 from atomiton_runtime.run.events import NodeSucceeded, RunEvent, is_final
 from atomiton_runtime.run.given import Abort, Answer, Begin, Cancel, Failed, Given, Spoken
+from atomiton_runtime.run.left import left_of
 from atomiton_runtime.run.notices import NoticeRaised
 
 log = logging.getLogger(__name__)
@@ -80,9 +83,9 @@ class Conductor(GuardedActor[ConductorMessage]):
 
     Owns: the state of all runs, their timers and queues, and which node execution is idle. Receives: `StartRun`,
     `EndRun`, `EndAllRuns`, `NodeAnswered`, `ReusableFound`, `NodeSpoke`, `FlowSaved`, `StoreFailed`, `GetActiveRuns`,
-    `TimeIsUp`. Sends: `Append` to the keeper, `ExecuteNode` and `FindReusable` to node executions. Rank: CONDUCTOR.
-    When it dies its successor has the same book and mailbox; a handler that raises ends the run it was about, and no
-    other.
+    `GetLeft`, `TimeIsUp`. Sends: `Append` to the keeper, `ExecuteNode` and `FindReusable` to node executions. Rank:
+    CONDUCTOR. When it dies its successor has the same book and mailbox; a handler that raises ends the run it was
+    about, and no other.
     """
 
     def __init__(
@@ -127,9 +130,18 @@ class Conductor(GuardedActor[ConductorMessage]):
                     self._proceed(run_id, Abort(error))
             case GetActiveRuns():
                 return tuple(self._book.runs)
+            case GetLeft():
+                return self._left()
             case _:
                 assert_never(message)
         return None
+
+    def _left(self) -> tuple[Left, ...]:
+        return tuple(
+            Left(run_id=run_id, flow=run.request.flow.id, nodes=left_of(run.state))
+            for run_id, run in self._book.runs.items()
+            if run.state.cancel is not None
+        )
 
     def end(self) -> None:
         """Send the keeper what is still gathered."""

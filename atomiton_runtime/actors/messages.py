@@ -16,7 +16,7 @@ from atomiton_runtime.run.given import Answer
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.notices import Notice
 from atomiton_runtime.run.reuse import Digest
-from atomiton_runtime.run.scope import Ended
+from atomiton_runtime.run.scope import EndedLink
 from atomiton_runtime.values import Value
 
 ReuseMode = Literal["none", "declared", "auto"]
@@ -121,6 +121,19 @@ class GetActiveRuns(msgspec.Struct, frozen=True):
     """From a client, asked: answers the ids of all runs that have not ended, oldest first."""
 
 
+class GetLeft(msgspec.Struct, frozen=True):
+    """From a client, asked: answers a `Left` for each run that is being cancelled, oldest first."""
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps a run from being cancelled."""
+
+    run_id: RunId
+    flow: FlowId
+    nodes: tuple[NodeId, ...]
+    """Those that are executed, by their whole ids."""
+
+
 ConductorMessage: TypeAlias = (
     StartRun
     | EndRun
@@ -131,6 +144,7 @@ ConductorMessage: TypeAlias = (
     | FlowSaved
     | StoreFailed
     | GetActiveRuns
+    | GetLeft
     | TimeIsUp
 )
 
@@ -173,8 +187,8 @@ class ExecuteNode(msgspec.Struct, frozen=True, kw_only=True):
     default: msgspec.Raw | None = None
     """The input of a node that has no `input` key; None: it has none."""
     iteration: Iteration | None = None
-    executions: tuple[Ended, ...] = ()
-    """For `gather`: what became of each execution of the body, in order."""
+    executions: tuple[EndedLink, ...] = ()
+    """For `gather`: what became of each execution of the body, in order, as it is kept."""
     last: Iteration | None = None
     """For `again`: the last execution's result, and the index of the one that is asked about."""
     cancel: CancelToken
@@ -233,6 +247,22 @@ class ReadJournal(msgspec.Struct, frozen=True, kw_only=True):
     run_id: RunId
 
 
+class ReadPart(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client, asked: answers the run's events from `place` on that weigh so much; empty: there are no more."""
+
+    run_id: RunId
+    place: int
+    """The `seq` of the first one."""
+    limit_bytes: int
+    """As they are kept; 0: one event."""
+
+
+class ReadSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client, asked: answers the summary of a run; None when there is no such run."""
+
+    run_id: RunId
+
+
 class ReadSummaries(msgspec.Struct, frozen=True, kw_only=True):
     """From a client, asked: answers run summaries, newest first."""
 
@@ -247,7 +277,9 @@ class FindRuns(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
 
 
-KeeperMessage: TypeAlias = Append | Flush | Tidy | ReadJournal | ReadSummaries | FindRuns
+KeeperMessage: TypeAlias = (
+    Append | Flush | Tidy | ReadJournal | ReadPart | ReadSummary | ReadSummaries | FindRuns
+)
 
 # --- EventBus ---------------------------------------------------------------------------------------------
 

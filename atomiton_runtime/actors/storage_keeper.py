@@ -15,7 +15,9 @@ from atomiton_runtime.actors.messages import (
     Order,
     Publish,
     ReadJournal,
+    ReadPart,
     ReadSummaries,
+    ReadSummary,
     StoreFailed,
     Tidy,
 )
@@ -90,6 +92,12 @@ class StorageKeeper(GuardedActor[KeeperMessage]):
             case ReadJournal(run_id=run_id):
                 self._flush()
                 return self._engine.journal(run_id)
+            case ReadPart(run_id=run_id, place=place, limit_bytes=limit_bytes):
+                self._flush()
+                return self._engine.part(run_id, place, limit_bytes=limit_bytes)
+            case ReadSummary(run_id=run_id):
+                self._flush()
+                return self._engine.summary(run_id)
             case ReadSummaries(flow=flow, statuses=statuses, limit=limit):
                 self._flush()
                 return self._engine.summaries(flow=flow, statuses=statuses, limit=limit)

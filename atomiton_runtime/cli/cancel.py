@@ -13,12 +13,12 @@ from atomiton_runtime.control.conversation import request
 from atomiton_runtime.errors import RuntimeUnusable, UsageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.requests import CancelRun, Refused
-from atomiton_runtime.run.document import RunDocument, document, left_to_end
-from atomiton_runtime.run.events import FINAL_EVENTS, RunQueued
+from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.runtime import Runtime
 
 _WAIT_S = 30.0
 _LOOK_S = 0.05
+_OPEN = ("queued", "running")
 
 
 @click.command()
@@ -32,35 +32,34 @@ def command(installation: Installation, run: str, as_json: bool) -> int:
     """
     with installation.runtime() as runtime:
         run_id = runtime.find_run(run)
-        journal = runtime.journal(run_id)
-        first = journal[0]
-        process = first.process if isinstance(first, RunQueued) else ""
-        if isinstance(journal[-1], FINAL_EVENTS):
-            ended = document(journal).status.replace("_", " ")
+        run_now = runtime.summary(run_id)
+        if run_now.status not in _OPEN:
+            ended = run_now.status.replace("_", " ")
             raise UsageError("RUN-002", f"run {run_id} has ended already: {ended}")
-        response = request(runtime.places.data, process, CancelRun(run_id=run_id))
+        response = request(runtime.places.data, run_now.process, CancelRun(run_id=run_id))
         if isinstance(response, Refused):
             for error in response.errors:
                 click.echo(error_text(error), err=True)
             return 2
         ended = _await_end(runtime, run_id)
-    if as_json:
-        print_json(ended)
+        told = runtime.show(run_id) if as_json else None
+    if told is not None:
+        print_json(told)
     else:
         click.echo(f"{one_line(ended.flow)} {status(ended.status)} after {duration(ended.duration_s)}")
     return 0
 
 
-def _await_end(runtime: Runtime, run_id: RunId) -> RunDocument:
+def _await_end(runtime: Runtime, run_id: RunId) -> RunSummary:
     deadline = time.monotonic() + _WAIT_S
     while True:
-        journal = runtime.journal(run_id)
-        if isinstance(journal[-1], FINAL_EVENTS):
-            return document(journal)
+        summary = runtime.summary(run_id)
+        if summary.status not in _OPEN:
+            return summary
         if time.monotonic() > deadline:
             break
         time.sleep(_LOOK_S)
-    left = nodes_left(left_to_end(journal) or ())
+    left = nodes_left(runtime.left(run_id) or ())
     raise RuntimeUnusable(
         "CLI-015",
         f"run {run_id} was told to end but has not ended within {_WAIT_S:.0f} s"

@@ -5,7 +5,8 @@ import os
 import queue
 import signal
 import sys
-from collections.abc import Generator, Sequence
+import threading
+from collections.abc import Callable, Generator, Sequence
 from types import FrameType
 from typing import Protocol
 
@@ -15,8 +16,9 @@ from atomiton_runtime.cli.failures import error_text
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.requests import ResumeRun, RunFlow
 from atomiton_runtime.run.document import RunDocument
-from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent
+from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent, is_final
 from atomiton_runtime.run.notices import Notice, NoticeRaised
+from atomiton_runtime.running import Run
 from atomiton_runtime.runtime import Runtime
 
 INTERRUPTED = 130
@@ -30,6 +32,7 @@ _RESULT_TIMEOUT_S = 10.0
 _HURRIED_STOP_S = 1.0
 PATIENT_SIGNALS = 2
 """The first cancels a run, the second its clean-up as well; with one more, this process leaves."""
+_ENDS_AND_FAULTS = ("NoticeRaised", *(kind.__name__ for kind in FINAL_EVENTS))
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -67,43 +70,73 @@ def execute(runtime: Runtime, request: RunFlow | ResumeRun, display: Display) ->
     The first SIGINT, SIGTERM or SIGHUP cancels the run, the second one its clean-up as well, and the end is awaited;
     a third one gives the runtime a second and ends this process. Must be called in the main thread.
     """
-    inbox: queue.SimpleQueue[RunEvent | Notice | signal.Signals] = queue.SimpleQueue()
-    unsubscribe = runtime.subscribe(inbox.put)
+    inbox: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
+    faults = _Faults()
+    unsubscribe = runtime.subscribe(faults.note, kinds=_ENDS_AND_FAULTS)
     try:
         with signals_into(inbox):
             run = runtime.start_run(request)
             signals: list[signal.Signals] = []
-            faults: list[ErrorInfo] = []
-            while True:
-                try:
-                    item = inbox.get(timeout=_TICK_S)
-                except queue.Empty:
-                    display.tick()
-                    if run.done:
-                        break
-                    continue
-                if isinstance(item, signal.Signals):
-                    signals.append(item)
-                    if len(signals) > PATIENT_SIGNALS:
-                        _leave(runtime, display, signals[0])
-                    display.cancelling(len(signals))
-                    run.cancel()
-                elif isinstance(item, NoticeRaised) and item.level == "error":
-                    faults.append(item.error)
-                elif isinstance(item, Event) and item.run_id == run.id:
-                    display.event(item)
-                    if isinstance(item, FINAL_EVENTS):
-                        break
+
+            def obey(number: signal.Signals) -> None:
+                signals.append(number)
+                if len(signals) > PATIENT_SIGNALS:
+                    _leave(runtime, display, signals[0])
+                display.cancelling(len(signals))
+                run.cancel()
+
+            show(run, display, inbox, obey)
+            faults.ended.wait(
+                _RESULT_TIMEOUT_S
+            )  # what is wrong with the end is told before it, but in another thread
     finally:
         unsubscribe()
         display.close()
     document = run.result(timeout_s=_RESULT_TIMEOUT_S)
     code = INTERRUPTED if signals[:1] == [signal.SIGINT] else exit_code(document)
-    if faults and document.error is None:
+    if faults.first is not None and document.error is None:
         # It did succeed, but the store could not keep that: who relies on the history must hear of it.
-        click.echo(error_text(faults[0]), err=True)
+        click.echo(error_text(faults.first), err=True)
         code = UNUSABLE
     return document, code
+
+
+def show(
+    run: Run,
+    display: Display,
+    inbox: "queue.SimpleQueue[signal.Signals]",
+    obey: Callable[[signal.Signals], object],
+) -> None:
+    """Show a run until its end, as fast as the display takes it: what waits meanwhile is held by nobody."""
+    place = 0
+    while True:
+        with contextlib.suppress(queue.Empty):
+            obey(inbox.get_nowait())
+            continue
+        news = run.news(place, timeout_s=_TICK_S)
+        if not news:
+            display.tick()
+            continue
+        for event in news:
+            display.event(event)
+        place = news[-1].seq + 1
+        if is_final(news[-1]):
+            return
+
+
+class _Faults:
+    """Hears what goes wrong in the runtime until the one run of this process has ended."""
+
+    def __init__(self) -> None:
+        self.first: ErrorInfo | None = None
+        self.ended = threading.Event()
+
+    def note(self, fact: RunEvent | Notice) -> None:
+        """Take a fact, in the order in which they are told."""
+        if not isinstance(fact, NoticeRaised):
+            self.ended.set()
+        elif fact.level == "error":
+            self.first = self.first or fact.error
 
 
 def exit_code(document: RunDocument) -> int:

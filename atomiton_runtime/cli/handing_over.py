@@ -22,8 +22,9 @@ from atomiton_runtime.flow.variables import VariablesInvalid
 from atomiton_runtime.ids import RunId, new_run_id
 from atomiton_runtime.ownership import PATIENCE_S, Owner, owner_of
 from atomiton_runtime.requests import STOPPED, CancelRun, Refused, ResumeRun, RunAccepted, RunFlow
-from atomiton_runtime.run.document import RunDocument, document
+from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.run.events import RunEvent, is_final
+from atomiton_runtime.running import Run
 from atomiton_runtime.runtime import Runtime
 
 _CANCELLED = 3
@@ -32,8 +33,7 @@ _LOOK_S = 0.25
 """So often the store is read where the owner does not say what happens, and an owner that ends is asked again."""
 _CANCEL_TIMEOUT_S = 2.0
 
-_Inbox: TypeAlias = "queue.SimpleQueue[RunEvent | signal.Signals | None]"
-"""Signals; the run's events; None: the owner says no more."""
+_Inbox: TypeAlias = "queue.SimpleQueue[signal.Signals]"
 
 
 def execute_there(
@@ -91,7 +91,7 @@ def _execute_at(
         if isinstance(unanswered.__cause__, TimeoutError) or not _dies(data, owner):
             raise
         run_id = asked.run_id if isinstance(asked, RunFlow) else None
-        return follower.by_store(run_id) if run_id and _kept(runtime, run_id) else None
+        return follower.by_store(run_id) if run_id and runtime.is_kept(run_id) else None
     with conversation:
         match conversation.response:
             case Refused(errors=errors) if errors[0].code == STOPPED:
@@ -100,7 +100,7 @@ def _execute_at(
                 raise _refusal(errors)
             case response:
                 assert isinstance(response, RunAccepted)
-                return follower.by_door(conversation, response.run_id)
+                return follower.by_door(conversation, response)
 
 
 def _dies(data: Path, owner: Owner) -> bool:
@@ -118,76 +118,77 @@ class _Follower:
 
     def __init__(self, runtime: Runtime, owner: Owner, display: Display, inbox: _Inbox) -> None:
         self._runtime, self._owner, self._display, self._inbox = runtime, owner, display, inbox
-        self._journal: list[RunEvent] = []
+        self._place = 0
+        """Of the next event to be shown."""
+        self._ended = False
         self._signals: list[signal.Signals] = []
 
-    def by_door(self, conversation: Conversation, run_id: RunId) -> tuple[RunDocument, int]:
-        """Follow by what the owner says."""
+    def by_door(self, conversation: Conversation, run: RunAccepted) -> tuple[RunDocument, int]:
+        """Follow by what the owner says; what this terminal does not take at once is read from the store."""
+        told = Run(run.run_id, run.flow, _nothing, self._runtime.part)
 
         def listen() -> None:
             for event in conversation.events():
-                self._inbox.put(event)
-            self._inbox.put(None)
+                told.receive([event])
 
         listener = threading.Thread(target=listen, name="follow-run", daemon=True)
         listener.start()
         try:
-            while not self._has_ended:
-                try:
-                    item = self._inbox.get(timeout=_TICK_S)
-                except queue.Empty:
+            while not self._ended:
+                self._obey(run.run_id)
+                heard_all = not listener.is_alive()  # first this: what was said before is found now
+                news = told.news(self._place, timeout_s=0 if heard_all else _TICK_S)
+                self._take(news)
+                if not news:
+                    if heard_all:
+                        return self.by_store(run.run_id)
                     self._display.tick()
-                    continue
-                if item is None:
-                    return self.by_store(run_id)
-                if isinstance(item, signal.Signals):
-                    self._cancel(item, run_id)
-                else:
-                    assert isinstance(item, RunEvent)
-                    self._take([item])
         finally:
             conversation.close()
             listener.join()
-        return self._end()
+        return self._end(told.result(timeout_s=0))
 
     def by_store(self, run_id: RunId) -> tuple[RunDocument, int]:
         """Follow by what is kept: the owner died, or it hung up because this process was stopped for long."""
         while True:
             # First this: what an owner that is dead now has kept, is read now.
             alive = is_live(self._runtime.places.data, self._owner.process)
-            journal = _kept(self._runtime, run_id) if alive else self._recovered(run_id)
-            self._take(journal[len(self._journal) :])
-            if self._has_ended:
-                return self._end()
             if not alive:
-                raise RuntimeUnusable(
-                    "RUN-010",
-                    f"the process that executed the run {run_id} died, and the end of the run cannot be kept",
-                    hint=f"`atomiton show {run_id}` shows what is known of it",
-                )
+                return self._recovered(run_id)
+            while news := self._runtime.part(run_id, self._place):
+                self._take(news)
+            if self._ended:
+                return self._end(self._runtime.show(run_id))
             self._display.tick()
             with suppress(queue.Empty):
-                item = self._inbox.get(timeout=_LOOK_S)
-                if isinstance(item, signal.Signals):
-                    self._cancel(item, run_id)
+                self._cancel(self._inbox.get(timeout=_LOOK_S), run_id)
 
-    def _recovered(self, run_id: RunId) -> Sequence[RunEvent]:
-        """Return what is kept of a run whose process died, with the last event that each start gives such runs."""
+    def _recovered(self, run_id: RunId) -> tuple[RunDocument, int]:
+        """Show what is kept of a run whose process died, with the last event that each start gives such runs."""
         places = self._runtime.places
         with Runtime(places.flows, data=places.data) as fresh:
-            return _kept(fresh, run_id)
+            while news := fresh.part(run_id, self._place):
+                self._take(news)
+            if self._ended:
+                return self._end(fresh.show(run_id))
+        raise RuntimeUnusable(
+            "RUN-010",
+            f"the process that executed the run {run_id} died, and the end of the run cannot be kept",
+            hint=f"`atomiton show {run_id}` shows what is known of it",
+        )
 
-    @property
-    def _has_ended(self) -> bool:
-        return bool(self._journal) and is_final(self._journal[-1])
+    def _obey(self, run_id: RunId) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._cancel(self._inbox.get_nowait(), run_id)
 
     def _take(self, events: Sequence[RunEvent]) -> None:
         for event in events:
-            self._journal.append(event)
             self._display.event(event)
+        if events:
+            self._place, self._ended = events[-1].seq + 1, is_final(events[-1])
 
-    def _end(self) -> tuple[RunDocument, int]:
-        told = document(self._journal)
+    def _end(self, told: RunDocument) -> tuple[RunDocument, int]:
         return told, INTERRUPTED if self._signals[:1] == [signal.SIGINT] else exit_code(told)
 
     def _cancel(self, number: signal.Signals, run_id: RunId) -> None:
@@ -204,11 +205,8 @@ class _Follower:
             )
 
 
-def _kept(runtime: Runtime, run_id: RunId) -> Sequence[RunEvent]:
-    try:
-        return runtime.journal(run_id)
-    except UsageError:
-        return ()
+def _nothing(run_id: RunId) -> None:
+    """Cancel nothing: the owner is asked to."""
 
 
 def _refusal(errors: Sequence[ErrorInfo]) -> UsageError | RuntimeUnusable:

@@ -7,7 +7,7 @@ import click
 from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.journal import event_lines
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent, encode_event
+from atomiton_runtime.run.events import RunEvent, encode_event, is_final
 from atomiton_runtime.runtime import Runtime
 
 _LOOK_S = 0.2
@@ -25,13 +25,15 @@ def command(installation: Installation, run: str, follow: bool, as_json: bool) -
     """
     with installation.runtime(only_read=True) as runtime:
         run_id = runtime.find_run(run)
-        printed = 0
+        place = 0
         while True:
-            journal = runtime.journal(run_id)
-            for event in journal[printed:]:
-                _print(event, as_json=as_json)
-            printed = len(journal)
-            if not follow or isinstance(journal[-1], FINAL_EVENTS) or _is_orphan(runtime, run_id):
+            ended = False
+            while events := runtime.part(run_id, place):
+                for event in events:
+                    _print(event, as_json=as_json)
+                place = events[-1].seq + 1
+                ended = is_final(events[-1])
+            if not follow or ended or _is_orphan(runtime, run_id):
                 return
             time.sleep(_LOOK_S)
 

@@ -31,7 +31,7 @@ def command(
     """
     with installation.runtime() as runtime:
         run_id = runtime.find_run(run)
-        first = runtime.journal(run_id)[0]
+        first = runtime.first_event(run_id)
         assert isinstance(first, RunQueued)
         flow = runtime.flow(first.flow_path)
         display = display_of(flow, as_json=as_json)

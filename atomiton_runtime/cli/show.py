@@ -10,7 +10,8 @@ from atomiton_runtime.cli.failures import error_text
 from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.options import json_option
 from atomiton_runtime.cli.results import print_json
-from atomiton_runtime.run.document import NodeDocument, RunDocument, document, left_to_end
+from atomiton_runtime.run.document import NodeDocument, RunDocument, document
+from atomiton_runtime.run.left import left_to_end
 from atomiton_runtime.values import Value, preview
 
 _PREVIEW_CHARS = 200

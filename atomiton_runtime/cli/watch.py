@@ -1,20 +1,19 @@
 """Is `atomiton watch`: runs flows when their files are saved, in the foreground."""
 
 import os
-import queue
 import signal
 from datetime import UTC, datetime
 
 import click
 
 from atomiton_runtime.cli.following import signals_into
+from atomiton_runtime.cli.happenings import Happenings
 from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.journal import notice_lines, run_line
 from atomiton_runtime.cli.wording import counted, dim
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.ownership import Owner, Ownership, announce, refuse_other_flows, retire
-from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunEvent, RunQueued
-from atomiton_runtime.run.notices import Notice
+from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunQueued
 from atomiton_runtime.runtime import Runtime
 
 _INTERRUPTED = 130
@@ -58,12 +57,12 @@ def command(installation: Installation, flow: str | None, run_now: bool) -> int:
 
 
 def _watch(runtime: Runtime) -> int:
-    happened: queue.SimpleQueue[RunEvent | Notice | signal.Signals] = queue.SimpleQueue()
+    happened = Happenings()
     unsubscribe = None
     with signals_into(happened):
         try:
             # Before the start, so that no flow is loaded before anybody listens.
-            unsubscribe = runtime.subscribe(happened.put)
+            unsubscribe = runtime.subscribe(happened.bring)
             runtime.start()
             places = runtime.places
             me = Owner(process=runtime.process, kind="watch", pid=os.getpid(), flows=str(places.flows))
@@ -73,6 +72,7 @@ def _watch(runtime: Runtime) -> int:
         finally:
             if unsubscribe is not None:
                 unsubscribe()
+            happened.close()
             retire(runtime.places.data)
             runtime.stop()
     return _INTERRUPTED if number is signal.SIGINT else 0
@@ -86,13 +86,12 @@ def _greet(runtime: Runtime) -> None:
     click.echo(dim("save a flow's file to run it; Ctrl-C ends the watch"))
 
 
-def _tell(happened: "queue.SimpleQueue[RunEvent | Notice | signal.Signals]") -> signal.Signals:
+def _tell(happened: Happenings) -> signal.Signals:
     """Print what happens until a signal comes; return it."""
     flows: dict[RunId, str] = {}
     while True:
-        try:
-            fact = happened.get(timeout=_LOOK_S)
-        except queue.Empty:
+        fact = happened.get(_LOOK_S)
+        if fact is None:
             continue
         if isinstance(fact, signal.Signals):
             return fact

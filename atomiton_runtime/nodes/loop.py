@@ -197,20 +197,20 @@ class Loop(BodyType):
     ) -> dict[str, Value]:
         """Return the results and failures, in the order of the iterations."""
         del parameters, context
-        return {
-            "results": [None if each.error else each.result for each in executions],
-            "count": sum(each.error is None for each in executions),
-            "errors": [
-                {
-                    "index": each.index,
-                    "code": each.error.code,
-                    "message": each.error.message,
-                    "node": each.error.node,
-                }
-                for each in executions
-                if each.error is not None
-            ],
-        }
+        results: list[Value] = []
+        errors: list[Value] = []
+        for each in executions:  # once: each is made where it is looked at
+            results.append(None if each.error else each.result)
+            if each.error is not None:
+                errors.append(
+                    {
+                        "index": each.index,
+                        "code": each.error.code,
+                        "message": each.error.message,
+                        "node": each.error.node,
+                    }
+                )
+        return {"results": results, "count": len(results) - len(errors), "errors": errors}
 
 
 _OF_MODE = {"for-each": "items", "times": "count", "while": "condition"}

@@ -1,6 +1,6 @@
 """Folds a journal into what people and programs read: the run document and the summary of a run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import FlowId, NodeId, RunId
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.events import NodeStatus, RunEvent, RunStatus, Trigger, is_final
+from atomiton_runtime.run.events import NodeStatus, RunEvent, RunStatus, Trigger
 from atomiton_runtime.values import Value
 
 _FINAL_STATUS: dict[type[RunEvent], RunStatus] = {
@@ -20,7 +20,6 @@ _FINAL_STATUS: dict[type[RunEvent], RunStatus] = {
 }
 SUMMARISED = frozenset({ev.RunQueued, ev.RunStarted, *_FINAL_STATUS})
 """The events that change a run's summary."""
-_LEAVES_RUNNING = (ev.NodeSucceeded, ev.NodeRetrying, ev.NodeFailed, ev.NodeSkipped, ev.NodeCancelled)
 
 
 class NodeDocument(msgspec.Struct, kw_only=True):
@@ -135,23 +134,6 @@ def document(journal: Iterable[RunEvent]) -> RunDocument:
         nodes=_in_order(nodes),
         error=summary.error,
     )
-
-
-def left_to_end(journal: Sequence[RunEvent]) -> tuple[str, ...] | None:
-    """Return the nodes that keep a run from being cancelled, in the order in which they began; None: it is not.
-
-    The status of such a run is still `running`: nothing is called cancelled before nothing of it is left.
-    """
-    if is_final(journal[-1]) or not any(isinstance(event, ev.RunCancelRequested) for event in journal):
-        return None
-    running: dict[NodeId, None] = {}
-    for event in journal:
-        if isinstance(event, ev.NodeStarted):
-            running[event.node] = None
-        elif isinstance(event, _LEAVES_RUNNING):
-            running.pop(event.node, None)
-    # A body is under way because of what is in it.
-    return tuple(node for node in running if not any(other.startswith(f"{node}/") for other in running))
 
 
 def _in_order(nodes: dict[NodeId, NodeDocument]) -> dict[str, NodeDocument]:

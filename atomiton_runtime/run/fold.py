@@ -14,7 +14,7 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.pages import Pages
-from atomiton_runtime.run.scope import UNDER_WAY, BodyState, NodeState, Owner, Scope, ended, new_scope
+from atomiton_runtime.run.scope import UNDER_WAY, BodyState, NodeState, Owner, Scope, ended, new_scope, packed
 from atomiton_runtime.run.state import (
     ENDS_OF_ALL,
     NODE_STEPS,
@@ -336,7 +336,10 @@ def _closed(
     if failure is None and result.error is not None and not node.body.plan.collect:
         failure = result.error
     body = msgspec.structs.replace(
-        node.body, open=node.body.open - 1, ended=(result, node.body.ended), failure=failure
+        node.body,
+        open=node.body.open - 1,
+        ended=(scope.index, packed(result), node.body.ended),
+        failure=failure,
     )
     left = {key: each for key, each in scopes.items() if key != scope_id}
     left = _with_node(left, owner.scope, owner.node, msgspec.structs.replace(node, body=body))

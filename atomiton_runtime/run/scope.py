@@ -12,6 +12,10 @@ from atomiton_runtime.run.pages import Pages
 from atomiton_runtime.run.plan import Plan
 from atomiton_runtime.run.reuse import Digest
 
+_OUTPUTS = msgspec.json.Encoder()
+_FROM_OUTPUTS: msgspec.json.Decoder[dict[NodeId, dict[str, msgspec.Raw]]] = msgspec.json.Decoder(
+    dict[NodeId, dict[str, msgspec.Raw]]
+)
 UNDER_WAY: frozenset[NodeStatus] = frozenset({"pending", "running"})
 """A node with any other status is settled."""
 
@@ -28,8 +32,13 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """The first failure within that nothing handled."""
 
 
-EndedChain: TypeAlias = "tuple[Ended, EndedChain] | None"
-"""A linked list, newest first: one more costs the same however many there are."""
+EndedLink: TypeAlias = "tuple[int, Ended | bytes, EndedLink | None]"
+EndedChain: TypeAlias = "EndedLink | None"
+"""Index and end of each, newest first: a linked list, to which adding costs the same however many there are.
+
+There may be hundreds of thousands, nearly all without a failure: of those the outputs alone are kept, encoded, which
+takes a quarter of the memory. `unpacked` gives what it was.
+"""
 
 
 class BodyState(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +118,18 @@ def new_scope(graph: Body, flow: Flow, *, always: bool = False) -> Scope:
         waiting=Pages([len(parents) for parents in graph.parents]),
         unsettled=len(graph.nodes),
     )
+
+
+def packed(ended: Ended) -> Ended | bytes:
+    """Return what became of an execution as it is kept."""
+    if ended.error is not None or ended.errors:
+        return ended
+    return _OUTPUTS.encode(ended.outputs)
+
+
+def unpacked(index: int, kept: Ended | bytes) -> Ended:
+    """Return what became of the execution `index`."""
+    return kept if isinstance(kept, Ended) else Ended(index=index, outputs=_FROM_OUTPUTS.decode(kept))
 
 
 def ended(scope: Scope, plan: Plan) -> Ended:

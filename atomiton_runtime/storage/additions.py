@@ -1,6 +1,6 @@
 """Decides which events of a group are new to a store: the rule of `StorageEngine.append`, the same for every engine."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -106,6 +106,16 @@ def plan_additions(
         elif line != (addition.lines[place] if place >= 0 else stored_line(event.run_id, event.seq)):
             raise _refused(event, "another event is there already")
     return additions
+
+
+def within(lines: Iterable[bytes], limit_bytes: int) -> Iterator[bytes]:
+    """Yield encoded events until they weigh `limit_bytes` together; one at least, if there is one."""
+    weight = 0
+    for line in lines:
+        yield line
+        weight += len(line)
+        if weight >= limit_bytes:
+            return
 
 
 def changed_summaries(additions: Iterable[Addition]) -> list[tuple[RunSummary, int]]:

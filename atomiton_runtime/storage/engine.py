@@ -90,6 +90,19 @@ class StorageEngine(abc.ABC):
         """Return all events of a run in the order of `seq`; empty when there is no such run."""
 
     @abc.abstractmethod
+    def part(self, run_id: RunId, place: int, *, limit_bytes: int) -> tuple[RunEvent, ...]:
+        """Return the events of a run from `place` on, until they weigh `limit_bytes` as they are kept.
+
+        One at least, if there is one; empty when there is none. What it costs does not grow with the events before
+        `place`, where these were read before.
+
+        Args:
+            run_id: the run; that it is not there is no mistake.
+            place: the `seq` of the first event, from 0.
+            limit_bytes: the last event may exceed it.
+        """
+
+    @abc.abstractmethod
     def summaries(
         self,
         *,

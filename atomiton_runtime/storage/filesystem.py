@@ -38,6 +38,8 @@ _ABOUT = f"# A store of atomiton: a folder a flow, in it a folder a run.\nversio
 _DELETED = ".deleted"
 _VALUES = ".values"
 _MENTION = re.compile(rb'([0-9a-f]{64})","size_bytes":')
+_READERS = 256
+"""So many runs may be read part by part at a time; the place of one more is looked for from the beginning."""
 _UNSAFE = re.compile(r"^\.|[^\w .@+-]")
 
 
@@ -69,6 +71,8 @@ class FilesystemEngine(StorageEngine):
         self._folders: dict[RunId, Path] = {}
         self._tails: dict[RunId, tuple[int, Tail]] = {}
         """Active run -> the size of its events.jsonl (bytes) and its tail at that size."""
+        self._read_to: dict[RunId, tuple[int, int]] = {}
+        """Run -> the event up to which it was read last, and where in its events.jsonl that is (bytes)."""
         self._listed: dict[Path, tuple[tuple[int, int], StoredRun]] = {}
         """Run folder -> what identifies the version of its run.toml, and what it says."""
         self._mentions: dict[Path, tuple[int, frozenset[str]]] = {}
@@ -108,6 +112,19 @@ class FilesystemEngine(StorageEngine):
         with self._locked("STORE-011", "read"):
             folder = self._folder(run_id)
             return run_folder.events_of(folder) if folder else ()
+
+    def part(self, run_id: RunId, place: int, *, limit_bytes: int) -> tuple[RunEvent, ...]:
+        """Return the events of a run from `place` on that weigh so much."""
+        with self._locked("STORE-011", "read"):
+            folder = self._folder(run_id)
+            if folder is None:
+                return ()
+            known = self._read_to.pop(run_id, (0, 0))
+            after, events = run_folder.part_of(folder, known, place, limit_bytes)
+            self._read_to[run_id] = after
+            if len(self._read_to) > _READERS:
+                del self._read_to[next(iter(self._read_to))]
+            return events
 
     def summaries(
         self,
@@ -150,6 +167,7 @@ class FilesystemEngine(StorageEngine):
             for run_id, folder in folders.items():
                 self._folders.pop(run_id, None)
                 self._tails.pop(run_id, None)
+                self._read_to.pop(run_id, None)
                 self._listed.pop(folder, None)
                 self._mentions.pop(folder, None)
                 with suppress(OSError):
@@ -172,6 +190,7 @@ class FilesystemEngine(StorageEngine):
         """Stop using the folder."""
         self._is_open = self._only_reads = False
         self._tails.clear()
+        self._read_to.clear()
         self._listed.clear()
         self._mentions.clear()
         self._folders.clear()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus, decode_event
-from atomiton_runtime.storage.additions import Tail, plan_additions
+from atomiton_runtime.storage.additions import Tail, plan_additions, within
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import not_open, not_there
 from atomiton_runtime.storage.large_values import LargeValues
@@ -53,6 +53,11 @@ class MemoryEngine(StorageEngine):
     def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
         """Return all events of a run, decoded anew."""
         return tuple(map(decode_event, self._opened().get(run_id, ())))
+
+    def part(self, run_id: RunId, place: int, *, limit_bytes: int) -> tuple[RunEvent, ...]:
+        """Return the events of a run from `place` on that weigh so much, decoded anew."""
+        lines = self._opened().get(run_id, [])
+        return tuple(map(decode_event, within((lines[at] for at in range(place, len(lines))), limit_bytes)))
 
     def summaries(
         self,

@@ -1,5 +1,6 @@
 """Reads and writes the folder of one run: `events.jsonl` for the truth, `run.toml` for people and for lists."""
 
+import itertools
 import os
 import tomllib
 from datetime import datetime
@@ -11,7 +12,7 @@ import tomli_w
 
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunQueued, decode_event
-from atomiton_runtime.storage.additions import Addition, Tail
+from atomiton_runtime.storage.additions import Addition, Tail, within
 from atomiton_runtime.storage.engine import StoredRun
 from atomiton_runtime.storage.failures import damaged
 from atomiton_runtime.storage.large_values import sync_folder
@@ -51,6 +52,38 @@ def events_bytes(folder: Path) -> int:
 def stored_bytes(folder: Path) -> int:
     """Return what the run takes, without its large values."""
     return _size(folder / EVENTS) + _size(folder / SUMMARY)
+
+
+def part_of(
+    folder: Path, known: tuple[int, int], place: int, limit_bytes: int
+) -> tuple[tuple[int, int], tuple[RunEvent, ...]]:
+    """Return the run's events from `place` on that weigh so much, and before them what is to be `known` next time.
+
+    Args:
+        folder: the run's.
+        known: the number of an event, and where in the file it begins (bytes).
+        place: the number of the first event wanted.
+        limit_bytes: one event is returned at least, if there is one.
+
+    Raises:
+        StorageError: STORE-005, a line is no event.
+        OSError: the file cannot be read.
+    """
+    at, offset = known if known[0] <= place else (0, 0)
+    try:
+        with (folder / EVENTS).open("rb") as file:
+            file.seek(offset)
+            lines = itertools.takewhile(lambda line: line.endswith(b"\n"), file)
+            for line in itertools.islice(lines, place - at):
+                at, offset = at + 1, offset + len(line)
+            wanted = list(within(lines, limit_bytes)) if at == place else []
+    except FileNotFoundError:
+        return (0, 0), ()
+    try:
+        events = tuple(map(decode_event, wanted))
+    except msgspec.DecodeError as exc:
+        raise damaged(folder / EVENTS, f"a line cannot be understood ({exc})") from exc
+    return (at + len(events), offset + sum(map(len, wanted))), events
 
 
 def tail_of(folder: Path) -> Tail:

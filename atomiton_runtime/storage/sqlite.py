@@ -21,7 +21,7 @@ from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus, decode_event
 from atomiton_runtime.scratch import ScratchFolder
-from atomiton_runtime.storage.additions import Addition, Tail, changed_summaries, plan_additions
+from atomiton_runtime.storage.additions import Addition, Tail, changed_summaries, plan_additions, within
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import damaged, not_open, not_there, only_readable, reported
 from atomiton_runtime.storage.large_values import LargeValues
@@ -39,6 +39,7 @@ _MOVED_PAGES = 2000
 """So many pages at once are cut off the file: as much as the log holds of them for a moment."""
 
 _INSERT_EVENT = "INSERT INTO events (run_id, seq, body) VALUES (?, ?, ?)"
+_EVENTS_FROM = "SELECT body FROM events WHERE run_id = ? AND seq >= ? ORDER BY seq"
 _INSERT_FILE = "INSERT OR IGNORE INTO files (run_id, name, size_bytes) VALUES (?, ?, ?)"
 _WRITE_SUMMARY = (
     "INSERT INTO runs (run_id, flow, status, size_bytes, body) VALUES (?, ?, ?, ?, ?) "
@@ -200,6 +201,24 @@ class SqliteEngine(StorageEngine):
         if not is_whole(run_id, journal, summary):
             raise self._note(damaged(self._path, f"the journal of the run {run_id} is not whole"))
         return journal
+
+    def part(self, run_id: RunId, place: int, *, limit_bytes: int) -> tuple[RunEvent, ...]:
+        """Return the events of a run from `place` on that weigh so much."""
+        rows: list[bytes] = []
+        try:
+            found = self._opened().execute(_EVENTS_FROM, (run_id, place))
+            rows.extend(within((body for (body,) in found), limit_bytes))
+            found.close()  # else the rest of what it would find keeps the log from being folded into the file
+            events = tuple(map(decode_event, rows))
+        except (sqlite3.Error, UnicodeDecodeError) as exc:
+            self._is_refused = is_read_only(exc)
+            raise self._note(explained(exc, "STORE-011", "read", self._path)) from exc
+        except (msgspec.DecodeError, TypeError) as exc:
+            unreadable = damaged(self._path, f"the journal of the run {run_id} cannot be understood ({exc})")
+            raise self._note(unreadable) from exc
+        if any(event.seq != seq or event.run_id != run_id for seq, event in enumerate(events, place)):
+            raise self._note(damaged(self._path, f"the journal of the run {run_id} is not whole"))
+        return events
 
     def summaries(
         self,

@@ -188,6 +188,9 @@ TOLD: dict[tuple[str, type], Evoke] = {
 }
 ASKED: dict[tuple[str, type], Evoke] = {
     ("Conductor", msg.GetActiveRuns): lambda runtime: runtime.active(),
+    ("Conductor", msg.GetLeft): lambda runtime: runtime.left(RunId("01")),
+    ("StorageKeeper", msg.ReadPart): lambda runtime: runtime.part(RunId("01"), 0),
+    ("StorageKeeper", msg.ReadSummary): lambda runtime: runtime.summary(RunId("01")),
     ("StorageKeeper", msg.ReadJournal): lambda runtime: runtime.journal(RunId("01")),
     ("StorageKeeper", msg.ReadSummaries): lambda runtime: runtime.history(),
     ("StorageKeeper", msg.FindRuns): lambda runtime: runtime.find_run("01"),

@@ -3,9 +3,8 @@
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Self
 
 import msgspec
@@ -19,13 +18,15 @@ from atomiton_runtime.control.door import ControlDoor
 from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import UsageError
 from atomiton_runtime.flow.model import Flow
-from atomiton_runtime.ids import RunId
+from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.ownership import Owner, announce
-from atomiton_runtime.requests import Request, Response, RunFlow
+from atomiton_runtime.requests import FindLeft, Request, Response, RunFlow
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.document import RunDocument, document
+from atomiton_runtime.run.document import RunSummary, document, summarize
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, NoticeRaised
+from atomiton_runtime.running import Run
+from atomiton_runtime.serving import left_there
 from atomiton_runtime.settings import Places
 from atomiton_runtime.tray import menu
 from atomiton_runtime.tray import state as tray_state
@@ -36,8 +37,8 @@ from atomiton_runtime.tray.state import TrayState
 from tests.contract import written
 from tests.doubles.runtime import FakeRuntime
 
-BY_TRAY, BY_CLI, HANDED_OVER, RESUME, CANCEL = written.requests()
-ACCEPTED, CANCELLING, NO_FLOW, NO_RUN = written.responses()
+BY_TRAY, BY_CLI, HANDED_OVER, RESUME, CANCEL, LEFT = written.requests()
+ACCEPTED, CANCELLING, NO_FLOW, NO_RUN, LEFT_TO_END = written.responses()
 EVENTS = written.events()
 CANCELLED = written.events("events-of-a-cancelled-run")
 LOADED, BROKEN, REMOVED, WARNING = written.notices()
@@ -192,25 +193,33 @@ class WrittenRuntime:
         assert isinstance(loaded, Flow)
         return loaded
 
-    def subscribe(self, callback: Callable[[object], object]) -> Callable[[], None]:
+    def subscribe(
+        self, callback: Callable[[object], object], *, kinds: Sequence[str] = ()
+    ) -> Callable[[], None]:
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
-    def start_run(self, request: RunFlow) -> SimpleNamespace:
+    def start_run(self, request: RunFlow) -> Run:
         self.requests.append(request)
         for event in self.full_journal:
             for callback in self._callbacks:
                 callback(event)
-        return SimpleNamespace(id=RUN, done=True, result=self._result, cancel=lambda: None)
-
-    def _result(self, timeout_s: float | None = None) -> RunDocument:
-        return document(self.full_journal)
+        begun = Run(RUN, FlowId(request.flow), lambda _: None, self.part)
+        begun.receive(self.full_journal)
+        return begun
 
     def find_run(self, prefix: str) -> RunId:
         return RUN
 
-    def journal(self, run_id: RunId) -> tuple[ev.RunEvent, ...]:
-        return tuple(self.full_journal if self.ended.is_set() else self.full_journal[:3])
+    def part(self, run_id: RunId, place: int) -> tuple[ev.RunEvent, ...]:
+        return tuple(self.full_journal if self.ended.is_set() else self.full_journal[:3])[place:]
+
+    def summary(self, run_id: RunId) -> RunSummary:
+        told: RunSummary | None = None
+        for event in self.part(run_id, 0):
+            told = summarize(told, event)
+        assert told is not None
+        return told
 
 
 class WrittenInstallation(Installation):
@@ -323,6 +332,25 @@ def test_a_cancel_command_sends_the_written_request(response: Response, code: in
     assert heard.get(timeout=10) == CANCEL
     if code:
         assert written.responses()[3].errors[0].message in shown.stderr
+
+
+def test_what_is_left_of_a_run_of_another_process_is_asked_for_as_written(tmp_path: Path) -> None:
+    """The answer names the nodes; a process that is not there has nothing to say."""
+    assert isinstance(LEFT, FindLeft)
+    heard: queue.SimpleQueue[Request] = queue.SimpleQueue()
+
+    def serve(asked: Request) -> Response:
+        heard.put(asked)
+        return LEFT_TO_END
+
+    door = ControlDoor(processes_folder(tmp_path), "there", serve)
+    door.start()
+    try:
+        assert left_there(tmp_path, "there", LEFT.run_id) == ("wait",)
+    finally:
+        door.stop()
+    assert heard.get(timeout=10) == LEFT
+    assert left_there(tmp_path, "there", LEFT.run_id) is None
 
 
 def test_requests_of_clients_are_written_as_json() -> None:

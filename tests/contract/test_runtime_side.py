@@ -7,13 +7,21 @@ import msgspec
 import pytest
 
 from atomiton_runtime import Runtime
-from atomiton_runtime.requests import CancelAccepted, CancelRun, Refused, RunAccepted, RunFlow
+from atomiton_runtime.requests import (
+    CancelAccepted,
+    CancelRun,
+    FindLeft,
+    LeftToEnd,
+    Refused,
+    RunAccepted,
+    RunFlow,
+)
 from atomiton_runtime.run.events import FINAL_EVENTS
 from tests.contract import written
 from tests.doubles.addresses import Collected
 
-BY_TRAY, BY_CLI, HANDED_OVER, RESUME, CANCEL = written.requests()
-ACCEPTED, CANCELLING, NO_FLOW, NO_RUN = map(written.shape, written.responses())
+BY_TRAY, BY_CLI, HANDED_OVER, RESUME, CANCEL, LEFT = written.requests()
+ACCEPTED, CANCELLING, NO_FLOW, NO_RUN, LEFT_TO_END = map(written.shape, written.responses())
 
 
 @pytest.fixture
@@ -87,6 +95,15 @@ def test_a_written_cancel_request_ends_a_run(runtime: Runtime, ends: Collected) 
     ends.next()
     expected = written.shape(written.events("events-of-a-cancelled-run"))
     assert written.shape(runtime.journal(accepted.run_id)) == expected
+
+
+def test_what_is_left_of_a_run_is_told_as_written(runtime: Runtime) -> None:
+    """A run that is being cancelled has nodes that still end; one that is not has none to tell of."""
+    assert isinstance(LEFT, FindLeft)
+    nobody = runtime.submit(LEFT)
+
+    assert nobody == LeftToEnd(nodes=None)
+    assert LEFT_TO_END == written.shape(LeftToEnd(nodes=("wait",)))
 
 
 def test_a_request_for_nothing_is_refused_as_written(runtime: Runtime) -> None:

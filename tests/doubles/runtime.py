@@ -16,6 +16,8 @@ from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.requests import (
     CancelAccepted,
     CancelRun,
+    FindLeft,
+    LeftToEnd,
     Refused,
     Request,
     Response,
@@ -102,6 +104,8 @@ class FakeRuntime:
             case CancelRun(run_id=run_id):
                 self.publish(ev.RunCancelRequested(run_id=run_id, seq=0, at=_now(), reason="user"))
                 return CancelAccepted(run_id=run_id)
+            case FindLeft(run_id=run_id):
+                return LeftToEnd(nodes=self.left_nodes.get(run_id))
 
     def subscribe(
         self, callback: Callable[[RunEvent | Notice], object], *, kinds: Sequence[str] = ()

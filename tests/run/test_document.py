@@ -6,7 +6,7 @@ import pytest
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import NodeId, RunId
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.document import RunSummary, document, left_to_end, summarize
+from atomiton_runtime.run.document import RunSummary, document, summarize
 from atomiton_runtime.run.events import RunEvent
 from tests.doubles.journals import (
     AT,
@@ -177,20 +177,3 @@ def test_a_node_that_is_reused_names_the_run_it_comes_from(error: ErrorInfo | No
     assert (told.status, told.attempts, told.error) == (status, 0, error)
     assert told.outputs == (None if error else {"result": 1})
     assert msgspec.to_builtins(told)["reused_from"] == "R0"
-
-
-def test_what_is_left_of_a_run_that_is_being_cancelled() -> None:
-    """The nodes that are under way, without those that only wait for nodes within them; nothing once it is over."""
-    began = [
-        queued("R1"),
-        started("R1"),
-        node_started("R1", 2, "read"),
-        node_started("R1", 3, "each"),
-        node_started("R1", 4, "each/0/a"),
-    ]
-    asked = ev.RunCancelRequested(seq=5, reason="user", **RUN)
-    ended = ev.RunCancelled(seq=6, duration_s=0.5, error=ERROR, **RUN)
-
-    assert left_to_end(began) is None
-    assert left_to_end([*began, asked]) == ("read", "each/0/a")
-    assert left_to_end([*began, asked, ended]) is None

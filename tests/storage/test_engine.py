@@ -76,6 +76,29 @@ def test_a_journal_comes_back_as_it_was(engine: StorageEngine, reopened: Reopen)
     assert again.summary(RunId("R1")).status == "succeeded"
 
 
+def test_a_journal_is_read_in_parts(engine: StorageEngine, reopened: Reopen) -> None:
+    """From any place on, as much as is wanted and one event at least; the parts together are the journal."""
+    events = journal("R1")
+    engine.append(events[:4])
+    run = RunId("R1")
+
+    assert encoded(events[:1]) == encoded(engine.part(run, 0, limit_bytes=0))
+    assert encoded(events[1:4]) == encoded(engine.part(run, 1, limit_bytes=1_000_000))
+    assert engine.part(run, 4, limit_bytes=1_000_000) == ()
+    assert engine.part(run, 9, limit_bytes=1_000_000) == ()
+    engine.append(events[4:])
+    assert encoded(events[4:]) == encoded(engine.part(run, 4, limit_bytes=1_000_000))
+    for look in (lambda: engine, lambda: reopened(engine)):
+        store = look()
+        read: list[RunEvent] = []
+        while part := store.part(run, len(read), limit_bytes=len(encode_event(events[0])) + 1):
+            read += part
+        assert encoded(events) == encoded(read)
+        two = sum(len(encode_event(event)) for event in events[2:4])
+        assert encoded(events[2:4]) == encoded(store.part(run, 2, limit_bytes=two))
+        assert store.part(RunId("NO"), 0, limit_bytes=1) == ()
+
+
 def test_a_run_that_is_not_there_is_empty(engine: StorageEngine) -> None:
     """An unknown run has no events and no summary, and deleting it is no mistake."""
     assert engine.journal(RunId("NO")) == ()

@@ -15,7 +15,7 @@ import pytest
 from atomiton_runtime.errors import StorageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.run.events import RunEvent, encode_event
-from atomiton_runtime.storage import run_folder
+from atomiton_runtime.storage import filesystem, run_folder
 from atomiton_runtime.storage import sqlite as sqlite_engine
 from atomiton_runtime.storage.create import create_filesystem_engine, create_sqlite_engine, create_storage
 from atomiton_runtime.storage.engine import StorageEngine
@@ -635,3 +635,52 @@ def test_files_that_somebody_has_deleted_take_no_space(tmp_path: Path) -> None:
 
     assert whole - size_bytes == engine.stored_bytes()
     engine.close()
+
+
+def test_a_part_of_a_damaged_journal_is_refused(tmp_path: Path) -> None:
+    """What cannot be understood, or is not where it belongs, is damage: in a database and in a file alike."""
+    run, events = RunId("R1"), journal("R1")
+    sqlite = create_sqlite_engine(tmp_path / "runs.sqlite3")
+    files = create_filesystem_engine(tmp_path / "runs")
+    for engine in (sqlite, files):
+        engine.open()
+        engine.append(events)
+    with sqlite3.connect(tmp_path / "runs.sqlite3") as other:
+        other.execute("UPDATE events SET body = ? WHERE seq = 2", (b"{",))
+        other.execute("DELETE FROM events WHERE seq = 4")
+    other.close()
+    (path,) = (tmp_path / "runs").rglob("events.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"{\n", *lines[3:]]))
+    for engine, place in ((sqlite, 2), (sqlite, 4), (files, 2)):
+        with pytest.raises(StorageError) as refused:
+            engine.part(run, place, limit_bytes=1_000_000)
+        assert refused.value.code == "STORE-005"
+    path.unlink()
+    assert files.part(run, 0, limit_bytes=1) == ()
+    with sqlite3.connect(tmp_path / "runs.sqlite3") as other:
+        other.execute("DROP TABLE events")
+    other.close()
+    with pytest.raises(StorageError, match="events"):
+        sqlite.part(run, 0, limit_bytes=1)
+    for engine in (sqlite, files):
+        engine.close()
+
+
+def test_more_runs_than_places_remembered_are_read_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place of one that is no longer remembered is looked for from the beginning."""
+    monkeypatch.setattr(filesystem, "_READERS", 1)
+    files = create_filesystem_engine(tmp_path / "runs")
+    files.open()
+    for run in ("R1", "R2"):
+        files.append(journal(run))
+    parts = [
+        [event.seq for event in files.part(RunId(run), place, limit_bytes=1)]
+        for place in (0, 1, 2)
+        for run in ("R1", "R2")
+    ]
+    files.close()
+
+    assert parts == [[0], [0], [1], [1], [2], [2]]
