@@ -14,10 +14,11 @@ from atomiton_runtime.flow.node_table import Nodes
 from atomiton_runtime.flow.problems import Problem
 from atomiton_runtime.flow.settings_table import read_settings
 from atomiton_runtime.flow.source import Source, header_lines, read_source
+from atomiton_runtime.flow.tests_table import Subject, ports_of, read_tests
 from atomiton_runtime.flow.variables_table import read_variables
 from atomiton_runtime.ids import FlowId
 
-_KEYS = ("name", "description", "variables", "settings", "nodes")
+_KEYS = ("name", "description", "variables", "settings", "nodes", "test")
 _EXAMPLE = 'the least is:\n[nodes.hello]\ntype = "edit-fields"\nvalues = { greeting = "hello" }'
 
 
@@ -60,6 +61,10 @@ def _read(source: Source, content: bytes, path: Path, catalogue: Catalogue, find
     lines = _lines(source.text)
     reader = Nodes(catalogue, names, lines, CodeLines(source.text, lines), findings)
     nodes = reader.read(data.get("nodes", {}), ("nodes",))
+    tests = ()
+    if "test" in data:
+        subject = Subject(ports_of(data.get("nodes"), catalogue), variables, names)
+        tests = read_tests(data["test"], subject, findings)
     graph = build_graph(nodes)
     absolute = path.expanduser().absolute()
     return Flow(
@@ -71,6 +76,7 @@ def _read(source: Source, content: bytes, path: Path, catalogue: Catalogue, find
         hash=hashlib.sha256(content).hexdigest(),
         variables=variables,
         settings=settings,
+        tests=tests,
         nodes=nodes,
         parents=graph.parents,
         dependents=graph.dependents,
