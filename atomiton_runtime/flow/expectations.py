@@ -1,7 +1,7 @@
 """Reads what a test gives in the place of a node, and what it expects of one."""
 
 from collections.abc import Mapping
-from typing import TypeGuard, cast
+from typing import cast
 
 import msgspec
 
@@ -52,16 +52,17 @@ def read_given(
     A table with no other keys than `ports` and `error` says which outputs there are, or that the node fails; any
     other value is the primary output.
     """
-    if not _has_only(written, _GIVEN_KEYS):
+    form = _form(written, _GIVEN_KEYS)
+    if form is None:
         return _outputs(_value(written, path, findings), ports)
-    if len(written) > 1:
+    if len(form) > 1:
         findings.add(
             "FLOW-021", f"`{node}` either gives outputs or fails", path, hint="leave one of the two out"
         )
         return None
-    if "error" in written:
-        return _failure(written["error"], node, (*path, "error"), findings)
-    given = _ports(written[PORTS], node, ports, (*path, PORTS), findings)
+    if "error" in form:
+        return _failure(form["error"], node, (*path, "error"), findings)
+    given = _ports(form[PORTS], node, ports, (*path, PORTS), findings)
     return GivenNode(outputs=dict.fromkeys(ports or ()) | given)
 
 
@@ -100,27 +101,29 @@ def read_expectation(
     what the primary output must be.
     """
     primary = ports[0] if ports else ""
-    if not _has_only(written, _EXPECTED_KEYS):
+    form = _form(written, _EXPECTED_KEYS)
+    if form is None:
         return Expectation(primary=primary, values={primary: _value(written, path, findings)}, plain=True)
     values: dict[str, Value] = {}
-    if PORTS in written:
-        values = _ports(written[PORTS], node, ports, (*path, PORTS), findings)
+    if PORTS in form:
+        values = _ports(form[PORTS], node, ports, (*path, PORTS), findings)
     when = None
-    if "when" in written:
-        when = _condition(written["when"], subject, (*path, "when"), findings)
+    if "when" in form:
+        when = _condition(form["when"], subject, (*path, "when"), findings)
     return Expectation(primary=primary, values=values, when=when)
 
 
-def _has_only(written: object, keys: tuple[str, ...]) -> TypeGuard[dict[str, object]]:
-    """Return whether this is a table that has some of these keys and no other ones."""
-    return isinstance(written, dict) and bool(written) and {*cast("dict[str, object]", written)} <= {*keys}
+def _form(written: object, keys: tuple[str, ...]) -> dict[str, object] | None:
+    """Return a table that has some of these keys and no other ones; None: it is a value like any other."""
+    table = cast("dict[str, object]", written) if isinstance(written, dict) else {}
+    return table if table and table.keys() <= {*keys} else None
 
 
 def _ports(
     written: object, node: str, ports: tuple[str, ...] | None, path: KeyPath, findings: Findings
 ) -> dict[str, Value]:
     """Return port -> value; what is wrong is left out and reported."""
-    table = cast("dict[str, object]", written) if isinstance(written, dict) else None
+    table = cast("dict[str, object] | None", written if isinstance(written, dict) else None)
     if not table:
         hint = (
             "for the primary output, leave `ports` out"
@@ -128,7 +131,7 @@ def _ports(
             else f"`{node}` has {', '.join(ports)}"
         )
         if table is None:
-            findings.wrong_kind("a table", written, path, hint)
+            findings.wrong_kind("a table", cast(object, written), path, hint)
         else:
             findings.add("FLOW-003", "`ports` is empty", path, hint=hint)
         return {}

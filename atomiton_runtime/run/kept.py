@@ -1,4 +1,4 @@
-"""Says what became of a node in the run that another one continues."""
+"""Says what became of a node before its run began: in the run that this one continues, or as a test wants it."""
 
 import msgspec
 
@@ -10,12 +10,12 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What stands of a node. Either it is settled, or it has a body of which some nodes are."""
 
     source: RunId
-    """The run that executed it."""
+    """The run that executed it; of a test, the run itself."""
     attempt: int = 0
     """The last attempt that began."""
     outputs: dict[str, msgspec.Raw] | None = None
     error: ErrorInfo | None = None
-    """Why it failed, where that failure was handled."""
+    """Why it failed. Of a run that is continued, only failures that were handled stand."""
     skipped: str | None = None
     """Why it was skipped."""
     items_hash: str | None = None
