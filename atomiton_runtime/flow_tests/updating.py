@@ -1,5 +1,7 @@
 """Takes over what came as what failed tests expect: the one place where a flow file is changed."""
 
+import contextlib
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -61,12 +63,14 @@ def update(flow: Flow, outcomes: Sequence[TestOutcome]) -> tuple[Update, ...]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace the file by one that is whole."""
-    draft = path.with_name(f".{path.name}.new")
+    """Replace the file, or the one that a link leads to, by one that is whole."""
+    target = path.resolve()
+    draft = target.with_name(f".{target.name}.new")  # no name of a flow: nobody runs it
     try:
         draft.write_bytes(content)
-        draft.chmod(path.stat().st_mode)
-        draft.replace(path.resolve())
+        draft.chmod(stat.S_IMODE(target.stat().st_mode))
+        draft.replace(target)
     except OSError as exc:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
         raise UsageError("TEST-002", f"{path} cannot be written: {exc.strerror or exc}") from exc
