@@ -91,11 +91,13 @@ def _may_write(node: Node, flow: Flow, catalogue: NodeCatalogue) -> bool:
 
 
 def _within(node: Node, flow: Flow) -> Iterator[Node]:
-    """Yield a node and all that are executed because of it."""
-    yield node
-    for child in node.children:
-        yield from _within(child, flow)
-    if node.calls is not None:
-        called = flow.subflows[node.calls]
-        for other in called.nodes:
-            yield from _within(other, called)
+    """Yield a node and all that are executed because of it; of a flow that is called more than once, each once."""
+    waiting, called = [(node, flow)], {flow.path}
+    while waiting:
+        each, its_flow = waiting.pop()
+        yield each
+        waiting += [(child, its_flow) for child in each.children]
+        subflow = its_flow.subflows[each.calls] if each.calls is not None else its_flow
+        if subflow.path not in called:
+            called.add(subflow.path)
+            waiting += [(child, subflow) for child in subflow.nodes]

@@ -11,7 +11,7 @@ from atomiton_runtime.flow.findings import KeyPath
 from atomiton_runtime.flow.model import Flow, FlowTest
 from atomiton_runtime.flow.positions import Positions
 from atomiton_runtime.flow.source import read_source
-from atomiton_runtime.flow_tests.content import content_of
+from atomiton_runtime.flow_tests.content import content_of, whole
 from atomiton_runtime.ids import FlowId
 from atomiton_runtime.run.verdict import Mismatch, judge
 from atomiton_runtime.running import Run
@@ -71,7 +71,7 @@ def _outcome(flow: Flow, test: FlowTest, run: Run | UsageError, places: "_Places
     if isinstance(run, UsageError):
         found = (Mismatch(message=f"{run.message} ({run.code})", path=path, hint=run.hint),)
     else:
-        document = run.result()
+        document = whole(run.result())
         duration_s, found = document.duration_s or 0.0, judge(test, document)
     return TestOutcome(
         flow=flow.id,

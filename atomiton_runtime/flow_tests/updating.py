@@ -11,6 +11,7 @@ import msgspec
 from atomiton_runtime.errors import UsageError, Where
 from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.rewriting import Change, rewrite
+from atomiton_runtime.flow.source import MAX_BYTES
 from atomiton_runtime.flow_tests.content import content_of
 from atomiton_runtime.flow_tests.execution import TestOutcome
 from atomiton_runtime.values import Value
@@ -48,6 +49,12 @@ def update(flow: Flow, outcomes: Sequence[TestOutcome]) -> tuple[Update, ...]:
             "TEST-001", f"{flow.path} has changed while its tests were executed", hint="try again"
         )
     rewritten = rewrite(content, [Change(mismatch.path, cast(Value, mismatch.got)) for _, mismatch in other])
+    if len(rewritten.content) > MAX_BYTES:
+        raise UsageError(
+            "TEST-002",
+            f"with what came, {flow.path} would be larger than a flow may be",
+            hint="expect something of a large value by `when`",
+        )
     if rewritten.content != content:
         _write(Path(flow.path), rewritten.content)
     refused = {change.path: why for change, why in rewritten.refused}

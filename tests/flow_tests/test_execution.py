@@ -63,3 +63,14 @@ def test_a_file_that_has_changed_since(runtime: Runtime, gone: bool) -> None:
     path.unlink() if gone else path.write_text("# new\n" + FLOW)
     (outcome,) = run_tests(runtime, [(flow, flow.tests[0])])
     assert ("passed", 1) == (outcome.status, outcome.line)
+
+
+def test_a_large_value(runtime: Runtime) -> None:
+    """A value that other runs keep as a file is compared as any other one."""
+    value = "'" + "x" * 700_000 + "'"
+    text = "[variables]\nmuch = {0}\n[nodes.a]\ntype = 'edit-fields'\nvalues = {{ n = '{{{{ vars.much * 2 }}}}' }}\n"
+    test = '[[test]]\nexpect.a = { when = "output.n == vars.much ~ vars.much" }\n'
+    (runtime.places.flows / "it.toml").write_text(text.format(value) + test)
+    flow = runtime.flow("it")
+    (outcome,) = run_tests(runtime, [(flow, flow.tests[0])])
+    assert () == outcome.mismatches

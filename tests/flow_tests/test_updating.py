@@ -113,3 +113,12 @@ def test_a_link_to_a_flow_stays_one(runtime: Runtime) -> None:
     update(flow, list(run_tests(runtime, [(flow, test) for test in flow.tests])))
     assert path.is_symlink()
     assert "expect.b = {}" in true.read_text()
+
+
+def test_what_would_make_the_file_too_large(runtime: Runtime) -> None:
+    """A value that no flow file can hold is not taken over."""
+    text = TEXT[: TEXT.index("[[test]]")].replace("n = 2", "n = \"{{ 'x' * 1100000 }}\"")
+    flow, path, outcomes = tried(runtime, f"{text}[[test]]\nexpect.a = 1\n")
+    with pytest.raises(UsageError, match="larger than a flow may be"):
+        update(flow, outcomes)
+    assert path.stat().st_size < 1000
