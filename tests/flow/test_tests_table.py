@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.expressions import compile_expression
 from atomiton_runtime.flow.loader import load_flow
 from atomiton_runtime.flow.model import Expectation, Flow, FlowTest, GivenNode
 from atomiton_runtime.flow.problems import Problem, render_problems
+from atomiton_runtime.flow.toml_values import toml_value
 from atomiton_runtime.ids import NodeId
+from atomiton_runtime.values import Value
 from tests.doubles.catalogue import CatalogueDouble
 
 NODES = """
@@ -128,3 +133,24 @@ def test_without_nodes_nothing_is_listed() -> None:
     assert not isinstance(problems, Flow)
     assert ["FLOW-001", "FLOW-009"] == sorted(problem.code for problem in problems)
     assert None is next(problem.hint for problem in problems if problem.code == "FLOW-009")
+
+
+WORDS = st.sampled_from(
+    "name variables given expect expect_status allow ports when error code a b limit result count failed all 1+".split()
+)
+ANYTHING: st.SearchStrategy[Value] = st.recursive(
+    st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=30,
+)
+
+
+@given(ANYTHING)
+def test_whatever_a_test_is_it_is_read_or_reported(written: Value) -> None:
+    """Nothing that can be written as a test raises, and a flow whose test is accepted knows all that the test names."""
+    result = loaded(f"test = {toml_value(written)}\n{NODES}")
+    if isinstance(result, Flow):
+        for test in result.tests:
+            assert {*test.given, *test.expect} <= {"a", "b"}
+            assert list(test.variables) == ["limit", "name"]
+            assert all({*each.values} <= {"result", "count"} for each in test.expect.values())
