@@ -136,7 +136,26 @@ def test_without_nodes_nothing_is_listed() -> None:
 
 
 WORDS = st.sampled_from(
-    "name variables given expect expect_status allow ports when error code a b limit result count failed all 1+".split()
+    [
+        "name",
+        "variables",
+        "given",
+        "expect",
+        "expect_status",
+        "allow",
+        "ports",
+        "when",
+        "error",
+        "code",
+        "a",
+        "b",
+        "limit",
+        "result",
+        "count",
+        "failed",
+        "all",
+        "1+",
+    ]
 )
 ANYTHING: st.SearchStrategy[Value] = st.recursive(
     st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
