@@ -31,7 +31,7 @@ from atomiton_runtime.control.door import Answer, ControlDoor
 from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
-from atomiton_runtime.flow.model import Flow
+from atomiton_runtime.flow.model import Flow, FlowTest
 from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import FlowId, RunId, is_run_id, new_run_id
@@ -59,6 +59,7 @@ from atomiton_runtime.storage.create import create_storage, wanted_durability
 from atomiton_runtime.storage.engine import Durability, StorageEngine
 from atomiton_runtime.storage.limits import wanted_retention
 from atomiton_runtime.storage.retention import Retention
+from atomiton_runtime.testing import order_for_test
 
 log = logging.getLogger(__name__)
 # Whoever embeds the package decides where its log goes; without a word of theirs, nowhere.
@@ -294,6 +295,14 @@ class Runtime:
             journal=self.journal, flow=self.flow, continued_by=self._continued_by, catalogue=self.catalogue
         )
         return self._begin(continuation(run_id, known, rerun=rerun, skip=skip))
+
+    def run_test(self, flow: Flow, test: FlowTest) -> Run:
+        """Execute what a test of a flow needs; return at once. Nothing that may write is executed unasked.
+
+        Raises:
+            UsageError: the test would execute a node that may write, without allowing it (RUN-024).
+        """
+        return self._begin(order_for_test(flow, test, self.catalogue))
 
     def _continued_by(self, run: RunSummary) -> RunId | None:
         later = self.history(run.flow, limit=_LATER_RUNS)

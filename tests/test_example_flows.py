@@ -12,6 +12,7 @@ from PIL import Image
 from python_calamine import CalamineWorkbook
 
 from atomiton_runtime import Runtime
+from atomiton_runtime.flow_tests.execution import run_tests
 from atomiton_runtime.run.document import RunDocument
 from tests.doubles.example_web import without_proxies
 from tests.doubles.fault_server import Client, FaultServer, answer
@@ -93,6 +94,17 @@ def test_the_table_of_the_examples_is_complete() -> None:
 
     rows = [line.split(" | ") for line in lines if line.startswith("| [")]
     assert {row[0].removeprefix("| ").removesuffix(" *"): row[1] for row in rows} == expected
+
+
+def test_the_tests_of_the_examples(folder: Path) -> None:
+    """The tests that they hold pass, and write nothing at all."""
+    with Runtime(flows=folder, storage="memory:", data=folder.parent / "data") as runtime:
+        flows = [runtime.flow(name) for name in NAMES]
+        outcomes = list(run_tests(runtime, [(flow, test) for flow in flows for test in flow.tests]))
+
+    assert [] == [(each.flow, each.name, each.mismatches) for each in outcomes if each.status == "failed"]
+    assert len({each.flow for each in outcomes}) >= 3
+    assert not (folder / "out").exists()
 
 
 def test_hello(folder: Path) -> None:

@@ -18,6 +18,7 @@ from atomiton_runtime.errors import AtomitonError, RuntimeUnusable
 COMMANDS = {
     "run": "Run a flow and show its results.",
     "check": "Show all problems of flow files.",
+    "test": "Execute the tests of flow files.",
     "list": "List the flows of the flows folder.",
     "history": "List the latest runs.",
     "show": "Show a run: its nodes, outputs and error.",

@@ -45,8 +45,7 @@ def command(installation: Installation, paths: Sequence[str], as_json: bool) -> 
     found: list[Problem] = []
     flows = 0
     with installation.runtime(storage="memory:") as runtime:
-        references = list(_references(paths, installation.places.flows))
-        for reference in references:
+        for reference in list(references(paths, installation.places.flows)):
             if reference.endswith(_PYTHON):
                 found += _type_problems(Path(reference).expanduser().absolute())
             else:
@@ -89,7 +88,7 @@ def _problems(runtime: Runtime, reference: str) -> Sequence[Problem]:
     return ()
 
 
-def _references(paths: Sequence[str], flows: Path) -> Iterator[str]:
+def references(paths: Sequence[str], flows: Path) -> Iterator[str]:
     """Yield what names a flow: files as they are, the flow files of folders, ids.
 
     Raises:

@@ -107,7 +107,7 @@ def problem_text(problem: "Problem", *, cells: int = _EXCERPT_CELLS) -> str:
 
 
 def _headline(where: Where | None, code: str, message: str, word: str = "error") -> str:
-    place = click.style(f"{_nearby(where.file)}:{where.line}:{where.column}: ", bold=True) if where else ""
+    place = click.style(f"{nearby(where.file)}:{where.line}:{where.column}: ", bold=True) if where else ""
     head = click.style(f"{word}[{code}]:", fg="red" if word == "error" else "yellow", bold=True)
     return f"{place}{head} {_indented(message)}"
 
@@ -117,7 +117,7 @@ def _indented(text: str) -> str:
     return harmless(text.strip()).replace("\n", "\n  ")
 
 
-def _nearby(path: str) -> str:
+def nearby(path: str) -> str:
     """Return the path as the user would type it: relative if it is below the current folder."""
     try:
         return str(Path(path).relative_to(Path.cwd()))

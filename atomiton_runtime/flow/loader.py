@@ -15,10 +15,11 @@ from atomiton_runtime.flow.problems import Problem
 from atomiton_runtime.flow.readings import Readings
 from atomiton_runtime.flow.settings_table import read_settings
 from atomiton_runtime.flow.source import Source, header_lines, read_source
+from atomiton_runtime.flow.tests_table import Subject, ports_of, read_tests
 from atomiton_runtime.flow.variables_table import read_variables
 from atomiton_runtime.ids import FlowId
 
-_KEYS = ("name", "description", "variables", "settings", "nodes")
+_KEYS = ("name", "description", "variables", "settings", "nodes", "test")
 _EXAMPLE = 'the least is:\n[nodes.hello]\ntype = "edit-fields"\nvalues = { greeting = "hello" }'
 
 
@@ -74,6 +75,10 @@ def _read(
     readings = Readings({} if before is None else before.readings, definitions, findings)
     reader = Nodes(catalogue, names, lines, CodeLines(source.text, lines), definitions, readings, findings)
     body = reader.read(data.get("nodes", {}), ("nodes",))
+    tests = ()
+    if "test" in data:
+        subject = Subject(ports_of(data.get("nodes"), catalogue), variables, names)
+        tests = read_tests(data["test"], subject, findings)
     absolute = path.expanduser().absolute()
     return Flow(
         id=FlowId(path.stem),
@@ -84,6 +89,7 @@ def _read(
         hash=hashlib.sha256(content).hexdigest(),
         variables=variables,
         settings=settings,
+        tests=tests,
         nodes=body.nodes,
         parents=body.parents,
         dependents=body.dependents,

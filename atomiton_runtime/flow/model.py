@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 
+from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.expressions import Expression, Templated
 from atomiton_runtime.ids import FlowId, NodeId
 from atomiton_runtime.values import LargeValue, Value
@@ -14,6 +15,7 @@ OnBusy = Literal["queue-latest", "queue", "skip", "restart"]
 Notify = Literal["always", "failure", "never"]
 Resume = Literal["manual", "auto"]
 VariableType = Literal["string", "integer", "number", "boolean", "array", "object"]
+ExpectedStatus = Literal["succeeded", "failed", "cancelled", "timed_out"]
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +164,44 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
                 assert_never(self.input)
 
 
+class GivenNode(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test puts in the place of an execution: outputs, or a failure."""
+
+    outputs: dict[str, Value] = {}
+    """Port -> value in document form, for every port; empty for a failure."""
+    error: ErrorInfo | None = None
+
+
+class Expectation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test expects of a node."""
+
+    primary: str
+    """The node's primary port: `output` in `when`."""
+    values: dict[str, Value] = {}
+    """Port -> what its value must be, in document form."""
+    when: Expression | None = None
+    """What must be true of the node."""
+    plain: bool = False
+    """Whether the value of the primary port is written without `ports`."""
+
+
+class FlowTest(msgspec.Struct, frozen=True, kw_only=True):
+    """A `[[test]]` of a flow. It says how the flow is tried, and changes nothing of its runs."""
+
+    index: int
+    """Its place in `Flow.tests`, in the order of the file."""
+    name: str
+    variables: dict[str, Value]
+    """The value of every variable of the flow."""
+    given: dict[NodeId, GivenNode]
+    """The nodes that are not executed."""
+    expect: dict[NodeId, Expectation]
+    status: ExpectedStatus = "succeeded"
+    """What must become of the run."""
+    allow: frozenset[NodeId] | Literal["all"] = frozenset()
+    """The nodes that may be executed although they write."""
+
+
 class Body(msgspec.Struct, frozen=True, kw_only=True):
     """Nodes and who of them waits for whom. What a run needs of it is computed once, at loading."""
 
@@ -199,6 +239,7 @@ class Flow(Body, frozen=True, kw_only=True):
     """Where the text of the file is kept; None: it is not (yet)."""
     variables: dict[str, Variable]
     settings: Settings
+    tests: tuple[FlowTest, ...] = ()
     readings: dict[object, Reading] = {}
     """What the parameters of its nodes were read as, by all that this depends on: for loading the next version."""
     subflows: "dict[str, Flow]" = {}

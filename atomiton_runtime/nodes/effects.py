@@ -89,14 +89,21 @@ def may_be_repeated(catalogued: CataloguedType, written: Mapping[str, object]) -
         written: the parameters as in the flow file. What a template gives is not known any more; if the type asks for
             that, the answer is no.
     """
+    if not may_write(catalogued, written):
+        return True
+    return True in _answer(catalogued.node_type.may_repeat, _known(catalogued, written))
+
+
+def may_write(catalogued: CataloguedType, written: Mapping[str, object]) -> bool:
+    """Return whether an execution may change the outside, by what its type says of the parameters as written.
+
+    What a template gives is not known; if the type asks for that, the answer is yes.
+    """
     node_type = catalogued.node_type
     if type(node_type).effect is NodeType.effect:
-        return True  # pure: nothing outside has changed
-    known = _known(catalogued, written)
-    effect = _answer(node_type.effect, known)
-    if effect and "writes" not in effect:
-        return True
-    return True in _answer(node_type.may_repeat, known)
+        return False
+    effect = _answer(node_type.effect, _known(catalogued, written))
+    return not effect or "writes" in effect
 
 
 def _known(catalogued: CataloguedType, written: Mapping[str, object]) -> SimpleNamespace:

@@ -39,7 +39,7 @@ def flow_schema_text(catalogue: NodeCatalogue) -> str:
 
 def flow_schema(types: Sequence[CataloguedType]) -> Schema:
     """Return the JSON Schema of a flow file that may use `types`."""
-    definitions = {**_DEFINITIONS, "variable": _variable(), "settings": _settings()}
+    definitions = {**_DEFINITIONS, "variable": _variable(), "settings": _settings(), "test": _test()}
     definitions |= {f"type.{each.name}": _node(each) for each in types}
     definitions["node"] = _any_node(types)
     return {
@@ -56,6 +56,11 @@ def flow_schema(types: Sequence[CataloguedType]) -> Schema:
             },
             "settings": _ref("settings"),
             "nodes": _nodes("The nodes by their ids."),
+            "test": {
+                "type": "array",
+                "description": "How the flow is tried by `atomiton test`.",
+                "items": _ref("test"),
+            },
         },
         "required": ["nodes"],
         "additionalProperties": False,
@@ -177,6 +182,61 @@ def _settings() -> Schema:
             },
             "notify": _choice(get_args(model.Notify), "failure", "After which runs a notification is shown."),
             "tray": _flag(True, "Whether the tray's menu lists the flow."),
+        },
+        "additionalProperties": False,
+    }
+
+
+_PORTS: Schema = {**_OPEN, "description": "Output -> its value."}
+_WHEN = _text("An expression over `output`, `outputs`, `status`, `error` and `vars` that must be true.")
+_ERROR: Schema = {
+    "type": "object",
+    "description": "The failure of the node.",
+    "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+    "additionalProperties": True,
+}
+
+
+def _value_or(**form: Schema) -> Schema:
+    """Return a value of any kind, with the keys of a table that means something else.
+
+    The kinds are listed, dates and times too: linters complain of keys in a table of which nothing is said.
+    """
+    kinds = ("string", "integer", "number", "boolean", "array")
+    times = ("date-time", "date-time-local", "date", "time-local")
+    plain = [{"type": kind} for kind in kinds] + [{"type": "string", "format": each} for each in times]
+    return {"anyOf": [*plain, {**_OPEN, "properties": form}]}
+
+
+def _test() -> Schema:
+    return {
+        "type": "object",
+        "description": "A run with given outputs, and what is expected of it.",
+        "properties": {
+            "name": _text("What is true if the test passes, as a sentence."),
+            "variables": {**_OPEN, "description": "Values of the flow's variables."},
+            "given": {
+                "type": "object",
+                "description": "Node -> its primary output, `{ ports = ... }` or `{ error = ... }`; not executed.",
+                "patternProperties": {_NODE_NAME: _value_or(ports=_PORTS, error=_ERROR)},
+                "additionalProperties": False,
+            },
+            "expect": {
+                "type": "object",
+                "description": "Node -> what its primary output must be, or `{ ports = ..., when = ... }`.",
+                "patternProperties": {_NODE_NAME: _value_or(ports=_PORTS, when=_WHEN)},
+                "additionalProperties": False,
+            },
+            "expect_status": _choice(
+                get_args(model.ExpectedStatus), "succeeded", "What must become of the run."
+            ),
+            "allow": {
+                "description": "The nodes that may be executed although they write.",
+                "anyOf": [
+                    {"type": "string", "enum": ["all"]},
+                    {"type": "array", "items": {"type": "string"}},
+                ],
+            },
         },
         "additionalProperties": False,
     }

@@ -24,6 +24,7 @@ CODES: dict[str, str] = {
     "RUN-021": "a flow ran by itself too often within a minute and is paused",
     "RUN-022": "the run has an id that no new run can have",
     "RUN-023": "a subscriber was so slow that it was not told of all events",
+    "RUN-024": "a test would execute a node that may change the outside, without allowing it",
     "RUN-025": "a node is named that the flow does not have",
     "RUN-026": "choices of what is to be executed contradict each other",
 }

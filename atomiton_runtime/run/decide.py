@@ -243,10 +243,13 @@ def _move(draft: Draft, scope_id: ScopeId, index: int) -> bool:
 
 
 def _reuse(draft: Draft, scope_id: ScopeId, node: Node, kept: Kept) -> None:
-    """Settle a node by what became of it in the run that this one continues."""
+    """Settle a node by what became of it before this run, or by what a test wants."""
     scope = draft.state.scopes[scope_id]
     if kept.skipped is not None:
         draft.skip(scope_id, node, kept.skipped)
+        return
+    if kept.error is not None and not draft.is_handled(scope, node):
+        draft.fail_unexecuted(scope_id, node, kept.error)
         return
     draft.reuse(scope_id, node, kept)
     if kept.error is None:

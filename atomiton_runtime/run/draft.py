@@ -135,7 +135,6 @@ class Draft:
         if attempt < node.retry.attempts and not failed.final and not is_ended(self.state, scope, node):
             self.pause(scope_id, node, attempt, failed, error, duration_s)
             return
-        handled = node.continue_on_error or node.index in scope.graph.handled or settles(self.state, scope)
         self.settle(
             scope_id,
             ev.NodeFailed(
@@ -143,10 +142,20 @@ class Draft:
                 attempt=attempt,
                 duration_s=duration_s,
                 error=error,
-                handled=handled,
+                handled=self.is_handled(scope, node),
                 **self.head(),
             ),
         )
+
+    def is_handled(self, scope: Scope, node: Node) -> bool:
+        """Return whether the run goes on after a failure of this node."""
+        return node.continue_on_error or node.index in scope.graph.handled or settles(self.state, scope)
+
+    def fail_unexecuted(self, scope_id: ScopeId, node: Node, error: ErrorInfo) -> None:
+        """Settle a node as failed, which fails the run, though nothing is executed: a test wants that."""
+        started = ev.NodeStarted(node=self.state.scopes[scope_id].id_of(node), attempt=1, **self.head())
+        self.emit(started)
+        self.fail(scope_id, node, 1, Failed(error, final=True), 0.0)
 
     def pause(
         self,

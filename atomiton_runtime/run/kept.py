@@ -1,4 +1,4 @@
-"""Says what became of a node in an earlier run, where that stands in another one."""
+"""Says what became of a node before its run began: in an earlier run, or as a test wants it."""
 
 import msgspec
 
@@ -12,12 +12,12 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What stands of a node. Either it is settled, or it has a body of which some nodes are."""
 
     source: RunId
-    """The run that executed it."""
+    """The run that executed it; of a test, the run itself."""
     attempt: int = 0
     """The last attempt that began."""
     outputs: dict[str, msgspec.Raw] | None = None
     error: ErrorInfo | None = None
-    """Why it failed, where that failure was handled."""
+    """Why it failed. Of a run that is continued, only failures that were handled stand."""
     skipped: str | None = None
     """Why it was skipped."""
     items_hash: str | None = None

@@ -1,0 +1,1 @@
+"""Executes the tests of flow files, says what became of them, and takes over what came."""
