@@ -267,7 +267,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         if refusal is not None:
             problems = (unreadable_problem(shelved.path, refusal),)
             return with_content(shelved, problems, content.hash, content.signature, types=types)
-        loaded = self._load(content.data, shelved.path)
+        loaded = self._load(content.data, shelved)
         return with_content(shelved, loaded, content.hash, content.signature, types=types)
 
     def _is_outdated(self, shelved: Shelved) -> bool:
@@ -280,9 +280,10 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         flow = shelved.flow
         return bool(shelved.problems) or flow is None or not _uses_only(flow, self._catalogue.is_fixed)
 
-    def _load(self, data: bytes, path: str) -> Loaded:
+    def _load(self, data: bytes, shelved: Shelved) -> Loaded:
+        path = shelved.path
         try:
-            return load_flow(data, Path(path), self._catalogue)
+            return load_flow(data, Path(path), self._catalogue, shelved.flow)
         except Exception as error:  # a border: one file must not take the other flows along
             log.error("the loader failed on %s", path, exc_info=error)
             message = f"the runtime itself failed on this file: {error!r}"

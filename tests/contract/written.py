@@ -20,10 +20,13 @@ ANY = {
     "duration_s": "some seconds",
     "flow_hash": "a hash",
     "hash": "a hash",
+    "written": "a hash",
     "flow_path": "a path",
     "path": "a path",
     "message": "some words",
     "hint": "some words",
+    "source": "a source",
+    "$file": "a path",
 }
 """What differs from run to run: key -> what stands for it when two messages are compared by their shape."""
 
