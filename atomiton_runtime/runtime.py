@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self, cast
 
@@ -23,21 +23,24 @@ from atomiton_runtime.actors.messages import (
     ReadPart,
     ReadSummaries,
     ReadSummary,
+    Reuse,
     StartRun,
 )
 from atomiton_runtime.actors.system import ActorSystem
-from atomiton_runtime.choosing import choose
+from atomiton_runtime.choosing import Choice, choose
 from atomiton_runtime.control.door import Answer, ControlDoor
 from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
+from atomiton_runtime.explaining import Why, explain
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.model import Flow, FlowTest
 from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.flow.variables import check_variables
-from atomiton_runtime.ids import FlowId, RunId, is_run_id, new_run_id
+from atomiton_runtime.ids import FlowId, NodeId, RunId, is_run_id, new_run_id
 from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.opening import UnkeptEnds, end_runs_of_the_dead, open_own, open_to_read
+from atomiton_runtime.planning import FlowPlan, plan
 from atomiton_runtime.requests import (
     Chosen,
     Request,
@@ -415,6 +418,34 @@ class Runtime:
         """Return a flow by its id or the path of its file. Raises as `run` does."""
         self._must_live()
         return cast(Flow, self._system.shelf.ask(GetFlow(ref=ref), asker=Rank.CLIENT))
+
+    def plan(
+        self, ref: str, variables: Mapping[str, object] | None = None, chosen: Chosen | None = None
+    ) -> FlowPlan:
+        """Return what a save of a flow would execute now, and why; nothing is executed. Raises as `run` does.
+
+        Args:
+            ref: a flow's id, or the path of its file.
+            variables: for the flow's `[variables]`; those left out have their defaults.
+            chosen: as for a run; without it, whatever still holds is reused.
+        """
+        flow = self.flow(ref)
+        checked = check_variables(flow.variables, dict(variables or {}), from_text=False)
+        choice = Choice(reuse=Reuse(mode="auto")) if chosen is None else choose(flow, chosen)
+        return plan(flow, checked, choice, self._system.tools, self._engine.results)
+
+    def why(self, ref: str, node: str) -> Why:
+        """Return why a node of a flow's last run was executed, or was not.
+
+        Args:
+            ref: a flow's id, or the path of its file.
+            node: the whole id of the node: `read`, or `each/3/resize`.
+
+        Raises:
+            UsageError: there is no such flow (FLOW-404), or no run of it speaks of such a node (RUN-025).
+            FlowInvalid: the file has problems, and no earlier version of it is loaded.
+        """
+        return explain(NodeId(node), self.flow(ref), self._engine.results)
 
     def flows(self, only: Iterable[str] | None = None) -> tuple[FlowEntry, ...]:
         """Return what the flows folder holds, broken flows included, sorted by id.

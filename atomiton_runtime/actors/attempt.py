@@ -2,9 +2,6 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -12,19 +9,18 @@ import msgspec
 from atomiton_runtime.actors.hiding import HidingValues
 from atomiton_runtime.actors.lasting import Lasting
 from atomiton_runtime.actors.messages import ExecuteNode, Iteration
+from atomiton_runtime.actors.preparing import prepare
 from atomiton_runtime.actors.reusing import Reusing
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, StorageError, Where
-from atomiton_runtime.flow.expressions import Scope, Templated, render
-from atomiton_runtime.flow.model import ListInput, Node, SingleInput, TableInput
+from atomiton_runtime.flow.model import Node
 from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, NodeError
-from atomiton_runtime.nodes.environment import NodeEnvironment
 from atomiton_runtime.nodes.registry import CataloguedType, NodeCatalogue
 from atomiton_runtime.run.draft import timeout_error
 from atomiton_runtime.run.given import Answer, Cancelled, Failed, Outcome, Reused, Skipped, Succeeded
 from atomiton_runtime.secrecy.mask import MaskedLines
 from atomiton_runtime.secrecy.vault import NO_SECRETS, Vault
 from atomiton_runtime.storage.large_values import LargeValues
-from atomiton_runtime.values import Value, copied, preview
+from atomiton_runtime.values import Value, preview
 
 _SHOWN_CHARS = 80
 
@@ -83,32 +79,13 @@ def _execute(
     order: ExecuteNode, tools: Tools, large_values: HidingValues, log: Callable[[str], None]
 ) -> Outcome:
     order.cancel.raise_if_cancelled()
-    node = order.written
-    value = _input(node, order, large_values)
-    scope = _scope(order, value, large_values, tools.vault)
-    if order.step == "begin" and node.when is not None and not node.when.evaluate(scope):
-        return Skipped(f"`when` is false: {node.when.text}")
-    catalogued = tools.catalogue.find(node.type)
-    if catalogued is None:
-        raise _missing(node)
-    rendered = cast("dict[str, object]", render(cast(Templated, node.parameters), scope))
-    context = NodeContext(
-        input=value,
-        scope=scope,
-        folder=_folder(order.flow.folder),
-        cancel=order.cancel,
-        timeout_s=node.timeout_s,
-        has_input=node.input is not None or order.default is not None,
-        log=log,
-        flow_path=order.flow.path,
-        code_lines=node.code_lines,
-        calls=order.flow.subflows.get(node.calls or ""),
-    )
-    parameters = catalogued.prepare(rendered)
-    lasting = Lasting(order, catalogued, rendered, parameters, context, tools.reusing, large_values.mask)
+    prepared = prepare(order, tools.catalogue, large_values, tools.vault, log)
+    if isinstance(prepared, Skipped):
+        return prepared
+    lasting = Lasting(prepared, tools.reusing, large_values.mask)
     if order.may_reuse and (kept := lasting.earlier()) is not None:
         return Reused(kept)
-    outcome = _step(order, catalogued, parameters, context, large_values)
+    outcome = _step(order, prepared.catalogued, prepared.parameters, prepared.context, large_values)
     order.cancel.raise_if_cancelled()
     return lasting.recorded(outcome) if isinstance(outcome, Succeeded) else outcome
 
@@ -127,47 +104,6 @@ def _step(
     from atomiton_runtime.actors import body_steps
 
     return body_steps.execute(order, node_type, parameters, context, large_values)
-
-
-def _input(node: Node, order: ExecuteNode, large_values: HidingValues) -> Value:
-    values = [None if raw is None else large_values.unpack(raw) for raw in order.inputs]
-    match node.input:
-        case None:
-            return None if order.default is None else large_values.unpack(order.default)
-        case SingleInput():
-            return values[0]
-        case ListInput():
-            return values
-        case TableInput(refs):
-            return {name: value for (name, _), value in zip(refs, values, strict=True)}
-
-
-def _scope(order: ExecuteNode, value: Value, large_values: HidingValues, vault: Vault) -> Scope:
-    flow = order.flow
-    names: dict[str, object] = {
-        "input": value,
-        "vars": copied(order.variables),  # the run's own are for all its nodes
-        "env": NodeEnvironment(_folder(flow.folder)),
-        "secrets": vault.names,
-        "run": {"id": order.run_id, "trigger": order.trigger, "started_at": order.started_at},
-        "flow": {"id": flow.id, "name": flow.name, "folder": flow.folder},
-        "now": datetime.now(UTC).isoformat(),
-    }
-    if order.iteration is not None:
-        names |= _names_of(order.iteration, large_values)
-    return Scope(names)
-
-
-def _names_of(iteration: Iteration, large_values: HidingValues) -> dict[str, object]:
-    names: dict[str, object] = {"item": large_values.unpack(iteration.item), "index": iteration.index}
-    if iteration.outer is not None:
-        names["outer"] = _names_of(iteration.outer, large_values)
-    return names
-
-
-@lru_cache(maxsize=256)
-def _folder(path: str) -> Path:
-    return Path(path)
 
 
 def _stopped(order: ExecuteNode) -> Outcome:
@@ -196,11 +132,6 @@ def _place(iteration: Iteration, large_values: HidingValues) -> str:
     except StorageError:  # its file is gone, which is most likely what the failure is about
         return f" (item {iteration.index})"
     return f" (item {iteration.index}: {item})"
-
-
-def _missing(node: Node) -> NodeError:
-    hint = "its file or package was there when the flow was loaded; `atomiton nodes` lists what is there now"
-    return NodeError("NODE-012", f"there is no node type {node.type} any more", hint=hint)
 
 
 def _unexpected(error: BaseException, node: Node) -> NodeError:

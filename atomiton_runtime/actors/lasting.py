@@ -1,18 +1,17 @@
 """Says what the result of one attempt depends on, and what it leaves outside: whether it may last, and how long."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from atomiton_runtime.actors.keying import READS, attempt_key
-from atomiton_runtime.actors.messages import ExecuteNode
-from atomiton_runtime.actors.reusing import Reusing, Wanted
+from atomiton_runtime.actors.preparing import Prepared
+from atomiton_runtime.actors.reusing import Reusing, Stale, Wanted
 from atomiton_runtime.errors import AtomitonError
-from atomiton_runtime.nodes.base import NodeCancelledError, NodeContext, Outside
-from atomiton_runtime.nodes.registry import CataloguedType
+from atomiton_runtime.nodes.base import NodeCancelledError, Outside
 from atomiton_runtime.run.given import Succeeded
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.reuse import Key, result_hash
@@ -24,55 +23,50 @@ log = logging.getLogger(__name__)
 class Lasting:
     """What one attempt has to do with results of others: an earlier one may stand in for it, later ones for this."""
 
-    def __init__(
-        self,
-        order: ExecuteNode,
-        catalogued: CataloguedType,
-        rendered: Mapping[str, object],
-        parameters: msgspec.Struct,
-        context: NodeContext,
-        reusing: Reusing,
-        mask: Mask | None,
-    ) -> None:
-        self._order = order
-        self._catalogued = catalogued
-        self._rendered = rendered
-        self._parameters: Any = parameters
-        self._context = context
+    def __init__(self, prepared: Prepared, reusing: Reusing, mask: Mask | None) -> None:
+        """Look at what the attempt depends on, as of now: before anything is executed."""
+        self._order = prepared.order
+        self._catalogued = prepared.catalogued
+        self._rendered = prepared.rendered
+        self._parameters: Any = prepared.parameters
+        self._context = prepared.context
         self._reusing = reusing
         self._mask = mask
-        self._outside = Outside()
+        self.outside = Outside()
         self._wrote = True
-        self._key: Key | None = None
+        self.key: Key | None = None
+        """None: what the result depends on cannot be said."""
+        self.stale = ""
+        """Why the result of an earlier execution with this key does not hold; empty: none was found."""
         try:
             self._look()
         except NodeCancelledError:
             raise
         except AtomitonError as error:
             # The execution itself says better what is wrong, if it is.
-            log.debug("%s has no key: %s", order.node_id, error.message)
+            log.debug("%s has no key: %s", self._order.node_id, error.message)
         except Exception as error:  # noqa: BLE001  # a border: a stranger's declarations may raise anything
-            log.warning("%s cannot say what it depends on: %r", catalogued.name, error)
+            log.warning("%s cannot say what it depends on: %r", self._catalogued.name, error)
 
     def _look(self) -> None:
         """Make the key, as of now: before anything is executed."""
         node_type = self._catalogued.node_type
         self._wrote = node_type.effect(self._parameters) == "writes"
-        self._outside = node_type.outside(self._parameters, self._context)
-        self._key = attempt_key(
+        self.outside = node_type.outside(self._parameters, self._context)
+        self.key = attempt_key(
             self._order,
             self._catalogued,
             self._rendered,
             self._context,
             mask=self._mask,
             reads=self._fingerprints(self._reads),
-            looks=self._outside.looks,
+            looks=self.outside.looks,
         )
 
     @property
     def _reads(self) -> list[Path]:
         """The paths on which the key depends: of what is left behind, how it was before has no say any more."""
-        return [path for path in self._outside.reads if path not in self._outside.leaves]
+        return [path for path in self.outside.reads if path not in self.outside.leaves]
 
     def _fingerprints(self, paths: Sequence[Path]) -> dict[str, str]:
         pulse = self._context.cancel.raise_if_cancelled
@@ -80,17 +74,21 @@ class Lasting:
 
     def earlier(self) -> Kept | None:
         """Return the result of an earlier execution that holds; None: there is none."""
-        if self._key is None or self._outside.looks:
+        if self.key is None or self.outside.looks:
             return None
         order = self._order
         wanted = Wanted(flow_path=order.flow_path, node=order.written, flow=order.flow, node_id=order.node_id)
-        return self._reusing.find(wanted, self._key, self._context.cancel.raise_if_cancelled)
+        found = self._reusing.find(wanted, self.key, self._context.cancel.raise_if_cancelled)
+        if isinstance(found, Stale):
+            self.stale = found.reason
+            return None
+        return found
 
     def recorded(self, outcome: Succeeded) -> Succeeded:
         """Return a success with what it depends on and what it has left outside."""
-        key, left = self._key, dict[str, str]()
+        key, left = self.key, dict[str, str]()
         try:
-            left = self._fingerprints(self._outside.leaves)
+            left = self._fingerprints(self.outside.leaves)
             if key is not None and not self._has_read_what_it_was(key):
                 key = None
         except AtomitonError as error:
@@ -104,6 +102,7 @@ class Lasting:
             key=key,
             left=left,
             wrote=self._wrote,
+            stale=self.stale,
         )
 
     def _has_read_what_it_was(self, key: Key) -> bool:

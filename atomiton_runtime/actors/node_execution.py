@@ -13,15 +13,11 @@ from atomiton_runtime.actors.messages import (
     NodeSpoke,
     ReusableFound,
 )
-from atomiton_runtime.actors.reusing import Reusing
 from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.ids import NodeId
-from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.run.given import Answer, Failed
 from atomiton_runtime.run.kept import Kept
-from atomiton_runtime.secrecy.vault import Vault
-from atomiton_runtime.storage.large_values import LargeValues
 
 
 class NodeExecution(GuardedActor[NodeMessage]):
@@ -38,32 +34,25 @@ class NodeExecution(GuardedActor[NodeMessage]):
         supervisor: Callable[[object], None],
         *,
         number: int,
-        catalogue: NodeCatalogue,
-        large_values: LargeValues,
         conductor: Address,
-        vault: Vault,
-        reusing: Reusing,
+        tools: Tools,
     ) -> None:
         super().__init__(address, supervisor)
         self._number = number
-        self._catalogue = catalogue
-        self._large_values = large_values
         self._conductor = conductor
-        self._vault = vault
-        self._reusing = reusing
+        self._tools = tools
 
     def receive(self, message: NodeMessage) -> None:
         """Execute, or look, and report."""
         match message:
             case ExecuteNode():
                 speech = Speech(lambda speech: self._conductor.tell(_spoke(message, speech)))
-                tools = Tools(self._catalogue, self._large_values, self._reusing, self._vault)
-                self._report(message, attempt(message, tools, speech.say))
+                self._report(message, attempt(message, self._tools, speech.say))
             case FindReusable():
-                found = self._reusing.reusable(
+                found = self._tools.reusing.reusable(
                     message.flow,
                     message.variables,
-                    self._catalogue,
+                    self._tools.catalogue,
                     forced=message.forced,
                     before=message.run_id,
                 )

@@ -45,6 +45,12 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """The whole id."""
 
 
+class Stale(msgspec.Struct, frozen=True):
+    """An earlier result has the same key, but does not hold."""
+
+    reason: str
+
+
 class Reusing:
     """Looks for results that hold. Usable from every thread."""
 
@@ -53,14 +59,15 @@ class Reusing:
         self._large_values = large_values
         self.fingerprints = fingerprints
 
-    def find(self, wanted: Wanted, key: Key, pulse: Pulse = _go_on) -> Kept | None:
-        """Return the result of an earlier execution with this key that holds; None: there is none."""
+    def find(self, wanted: Wanted, key: Key, pulse: Pulse = _go_on) -> Kept | Stale | None:
+        """Return the result of an earlier execution with this key, or why it does not hold; None: there is none."""
         try:
             found = self._results.find(wanted.flow_path, wanted.node_id, key.hash)
             if found is None:
                 return None
             kept = kept_of(found)
-            return kept if self.why_not(wanted, kept, pulse) is None else None
+            reason = self.why_not(wanted, kept, pulse)
+            return kept if reason is None else Stale(reason)
         except AtomitonError as error:
             log.warning("earlier results could not be looked at, so the node is executed: %s", error.message)
             return None

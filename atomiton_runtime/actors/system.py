@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import pykka
 
+from atomiton_runtime.actors.attempt import Tools
 from atomiton_runtime.actors.base import Address, Rank, stop_actor
 from atomiton_runtime.actors.conductor import Conductor, ConductorBook
 from atomiton_runtime.actors.event_bus import EventBus, EventBusActor, Subscriptions
@@ -52,8 +53,9 @@ class ActorSystem:
     ) -> None:
         self._engine = engine
         self._catalogue = catalogue
-        self._vault = vault
-        self._reusing = Reusing(engine.results, engine.large_values, Fingerprints())
+        reusing = Reusing(engine.results, engine.large_values, Fingerprints())
+        self.tools = Tools(catalogue, engine.large_values, reusing, vault)
+        """What all attempts share."""
         self._lock = threading.Lock()
         """Actors are started by the runtime's thread, the conductor (workers) and the supervisor (anew)."""
         self._factories: dict[str, tuple[Address, Start]] = {}
@@ -177,11 +179,8 @@ class ActorSystem:
                 address,
                 self._tell,
                 number=number,
-                catalogue=self._catalogue,
-                large_values=self._engine.large_values,
-                reusing=self._reusing,
                 conductor=self.conductor,
-                vault=self._vault,
+                tools=self.tools,
             ),
         )
         self._start(address.name)

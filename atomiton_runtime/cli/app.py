@@ -19,6 +19,8 @@ COMMANDS = {
     "run": "Run a flow and show its results.",
     "check": "Show all problems of flow files.",
     "test": "Execute the tests of flow files.",
+    "plan": "Say what a save of a flow would execute, and why.",
+    "why": "Say why a node was executed in the last run, or was not.",
     "list": "List the flows of the flows folder.",
     "history": "List the latest runs.",
     "show": "Show a run: its nodes, outputs and error.",

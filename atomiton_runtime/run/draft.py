@@ -90,6 +90,7 @@ class Draft:
                 key=outcome.key,
                 left=outcome.left,
                 wrote=outcome.wrote,
+                stale=outcome.stale,
             ),
         )
 

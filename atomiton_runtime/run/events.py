@@ -81,6 +81,8 @@ class NodeSucceeded(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Path -> the fingerprint of what the execution has left there."""
     wrote: bool = False
     """Whether it may have changed the outside."""
+    stale: str = ""
+    """Why an earlier result with the same key did not stand in for it; empty: there was none, or nobody looked."""
 
 
 class NodeReused(Event, frozen=True, kw_only=True, omit_defaults=True):

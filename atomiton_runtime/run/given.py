@@ -34,7 +34,8 @@ class Succeeded(msgspec.Struct, frozen=True):
     key: Key | None = None
     left: dict[str, str] = {}
     wrote: bool = False
-    """These four: see `NodeSucceeded`."""
+    stale: str = ""
+    """These five: see `NodeSucceeded`."""
 
 
 class Reused(msgspec.Struct, frozen=True):
