@@ -52,6 +52,17 @@ def templated(nodes: int) -> bytes:
     return "\n".join(lines).encode()
 
 
+def parametrised(nodes: int) -> str:
+    """Return a flow file of lines of ten nodes, each with parameters of its own and a variable; it can be executed."""
+    lines = ["[settings]", "max_runs_per_minute = 1000", "[variables]", "x = 1"]
+    for index in range(nodes):
+        lines += [f"[nodes.n{index}]", 'type = "edit-fields"']
+        lines.append(f'values = {{ a{index} = {index}, b = "{{{{ vars.x }}}}" }}')
+        if index % 10:
+            lines.append(f'input = "n{index - 1}"')
+    return "\n".join(lines) + "\n"
+
+
 def mixed(nodes: int) -> bytes:
     """Return a flow file of so many nodes of many types, as people write them: with expressions, code and a body."""
     kinds = (

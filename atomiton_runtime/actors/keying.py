@@ -81,18 +81,41 @@ def _written(order: ExecuteNode, catalogued: CataloguedType) -> Digest | None:
         order.written,
         order.flow,
         identity=catalogued.identity,
-        variables=order.variables,
+        names=Names(order.flow, order.variables),
         inputs=[input_hash(raw, known) for raw, known in zip(order.inputs, order.hashes, strict=True)],
     )
 
 
+class Names:
+    """What the names of expressions mean to all nodes of a flow itself, as hashes: each is made once."""
+
+    def __init__(self, flow: Flow, variables: Mapping[str, Value]) -> None:
+        self._flow = flow
+        self._variables = variables
+        self._known: dict[str, str] = {}
+
+    def of(self, name: str) -> str:
+        """Return the hash of what a name means; empty: it depends on nothing but the node and its input."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = self._made(name)
+        return known
+
+    def _made(self, name: str) -> str:
+        root, _, key = name.partition(".")
+        match root:
+            case "vars":
+                return digest(encode(self._variables[key] if key else self._variables))
+            case "env":
+                return _environment_part(NodeEnvironment(Path(self._flow.folder)), key)
+            case "flow":
+                return together((self._flow.name, self._flow.id))
+            case _:
+                return ""
+
+
 def written_key(
-    node: Node,
-    flow: Flow,
-    *,
-    identity: str,
-    variables: Mapping[str, Value],
-    inputs: Iterable[str],
+    node: Node, flow: Flow, *, identity: str, names: Names, inputs: Iterable[str]
 ) -> Digest | None:
     """Return the hash of a node of the flow itself, as it is written and of what it is given; see `Key.written`.
 
@@ -100,24 +123,18 @@ def written_key(
         node: of the flow itself, not of a body.
         flow: in its present version.
         identity: of the node's type.
-        variables: of the run.
+        names: what its expressions may use.
         inputs: hash of the value of each port that it takes, in the order of `Node.refs`.
     """
     texts = [identity, node.definition, flow.folder, *_wiring(node), *inputs]
-    names: Collection[str] = node.names
+    used: Collection[str] = node.names
     if node.body is not None or node.calls is not None:
-        names = _names_within(node, flow)
+        used = _names_within(node, flow)
         texts += _body_parts(node, flow).values()
-    for name in sorted(names):
-        root, _, key = name.partition(".")
-        if root in _MOVING:
+    for name in sorted(used):
+        if name.partition(".")[0] in _MOVING:
             return None
-        if root == "vars":
-            texts += (name, digest(encode(variables[key] if key else variables)))
-        elif root == "env":
-            texts += (name, _environment_part(NodeEnvironment(Path(flow.folder)), key))
-        elif root == "flow":
-            texts += (name, flow.name, flow.id)
+        texts += (name, names.of(name))
     return together(texts)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from atomiton_runtime.actors.keying import LOOKS, READS, descendants, input_hash, written_key
+from atomiton_runtime.actors.keying import LOOKS, READS, Names, descendants, input_hash, written_key
 from atomiton_runtime.errors import AtomitonError
 from atomiton_runtime.flow.graph import parents_first
 from atomiton_runtime.flow.model import Flow, Node, PortRef
@@ -166,6 +166,7 @@ class Reusing:
             before: the run that asks, which is no earlier one.
         """
         records = self.records(flow, before=before)
+        names = Names(flow, variables)
         kept: dict[NodeId, Kept] = {}
         for index in parents_first(flow):
             node = flow.nodes[index]
@@ -181,7 +182,7 @@ class Reusing:
                 node,
                 flow,
                 identity=type_found.identity,
-                variables=variables,
+                names=names,
                 inputs=[_kept_hash(kept[ref.node], ref) for ref in node.refs],
             )
             if written is not None and written == record.key.written and self._holds(flow, node, record):
