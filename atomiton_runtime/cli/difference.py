@@ -96,10 +96,9 @@ def _variables(told: ObjectChanged) -> list[str]:
 
 def _key_row(key: KeyChanged, piece: Piece, file: str) -> tuple[str, ...]:
     sign, path, words = _row(piece)
-    if key.side == "removed":
-        place = f"line {key.line} before"  # of a text that is in no file any more
-    else:
-        place = f"{file}:{key.line}" if file else f"line {key.line}"
+    place = f"{file}:{key.line}" if file else f"line {key.line}"
+    if key.side == "removed":  # from a text that is in no file any more
+        place = f"line {key.line} before"
     return sign, wording.dim(place), path, words
 
 

@@ -59,6 +59,8 @@ class FakeRuntime:
         self.gate.set()
         """While it is clear, `submit` does not answer."""
         self.left_nodes: dict[RunId, tuple[str, ...]] = {}
+        self.changes: dict[FlowId, str] = {}
+        """What has changed in a flow since its last success, for `since_success`."""
         self.unkept: set[RunId] = set()
         """Runs of which the store has nothing."""
         self.flows_read: list[int] = []
@@ -129,6 +131,10 @@ class FakeRuntime:
             runs = [run for run in self._runs.values() if flow in (None, run.flow)]
         chosen = [run for run in runs if not statuses or run.status in statuses]
         return tuple(sorted(chosen, key=lambda run: run.started_at, reverse=True)[:limit])
+
+    def since_success(self, run_id: RunId) -> str | None:
+        self._must_answer()
+        return self.changes.get(self._runs[run_id].flow)
 
     def left(self, run_id: RunId) -> tuple[str, ...] | None:
         self._must_answer()
