@@ -25,7 +25,6 @@ when = "false"
 input = "said"
 values = { a = 1 }
 """
-FIRST_HEADER = "RUN"
 
 
 @pytest.fixture
@@ -86,7 +85,8 @@ def test_a_whole_run_that_is_reused(place: Path) -> None:
 def test_live_progress_of_what_is_reused(place: Path) -> None:
     """A terminal shows from which run a result is, without a duration, and the sum at the end."""
     first = run_id(place)
-    with Terminal(place, "run", "two", "--only", "said", COLUMNS="120") as terminal:
+    with Terminal(place, "run", "two", "--from", "said") as terminal:
         assert terminal.wait() == 0
-        assert "said" in terminal.text
-    assert first
+        told = [" ".join(line.split()) for line in terminal.text.splitlines()]
+    assert f"✓ rows reused from run {first} (just now)" in told
+    assert any(line.endswith(": 1 run, 1 reused, 1 skipped") for line in told)
