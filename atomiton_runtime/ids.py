@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from datetime import UTC, datetime
 from typing import NewType
 
 RunId = NewType("RunId", str)
@@ -16,6 +17,7 @@ ROOT = ScopeId(0)
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LENGTH = 26
+_TIME_LETTERS = 10
 _RANDOM_BITS = 80
 _lock = threading.Lock()
 _last = 0
@@ -33,6 +35,19 @@ def new_run_id() -> RunId:
         _last = fresh if fresh >> _RANDOM_BITS > _last >> _RANDOM_BITS else _last + 1
         number = _last
     return RunId("".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5)))
+
+
+def time_of(run_id: RunId) -> datetime | None:
+    """Return when an id was made, which is when its run was accepted; None: it is no ULID."""
+    if not is_run_id(run_id):
+        return None
+    milliseconds = 0
+    for letter in run_id[:_TIME_LETTERS]:
+        milliseconds = milliseconds << 5 | _CROCKFORD.index(letter)
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # a year that no calendar of Python has
 
 
 def is_run_id(text: str) -> bool:

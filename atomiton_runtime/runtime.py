@@ -28,6 +28,7 @@ from atomiton_runtime.actors.messages import (
 )
 from atomiton_runtime.actors.system import ActorSystem
 from atomiton_runtime.choosing import Choice, choose
+from atomiton_runtime.comparing import difference_of, last_success_before, since_success, text_of
 from atomiton_runtime.control.door import Answer, ControlDoor
 from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
@@ -53,6 +54,7 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.document import RunDocument, RunSummary, document
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus
 from atomiton_runtime.run.notices import NoticeRaised
+from atomiton_runtime.run.run_difference import RunDifference
 from atomiton_runtime.running import Run
 from atomiton_runtime.scratch import sweep
 from atomiton_runtime.secrecy.vault import open_vault
@@ -119,6 +121,7 @@ class Runtime:
         self._engine = create_storage(
             storage or self.places.storage_url, durability=durability or wanted_durability(os.environ)
         )
+        self._vault = open_vault(self.places.data)
         self.catalogue = NodeCatalogue(self.places.flows)
         self._system = ActorSystem(
             engine=self._engine,
@@ -126,7 +129,7 @@ class Runtime:
             folder=self.places.flows,
             watch=watch,
             process=self.process,
-            vault=open_vault(self.places.data),
+            vault=self._vault,
             keeps_sources=not only_read,
             retention=retention or wanted_retention(os.environ),
         )
@@ -539,6 +542,43 @@ class Runtime:
         wanted = ReadPart(run_id=run_id, place=place, limit_bytes=limit_bytes)
         events = cast("tuple[RunEvent, ...]", self._system.keeper.ask(wanted, asker=Rank.CLIENT))
         return self._ends.part(run_id, place, events)
+
+    def source(self, run_id: RunId) -> str | None:
+        """Return the text of the flow's file as a run had it; None: it is not kept, or no longer.
+
+        Secrets that this process has used are hidden in it.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        text = text_of(self.first_event(run_id), self._engine.large_values.read)
+        return text if text is None or self._vault.mask is None else self._vault.mask.text(text)
+
+    def last_success(self, run_id: RunId) -> RunId | None:
+        """Return the last run of the same flow before this one that has succeeded; None: there is none.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        return last_success_before(self.summary(run_id), self.history)
+
+    def difference(self, old: RunId, new: RunId) -> RunDifference:
+        """Return what differs between two runs, of whatever process, usually of the same flow.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        return difference_of(self.journal(old), self.journal(new), self.source)
+
+    def since_success(self, run_id: RunId) -> str | None:
+        """Return what has changed since the last success of the flow of a run that failed, as one short line.
+
+        None: it never succeeded before, or the runs are too large to be compared just for that.
+
+        Raises:
+            UsageError: there is no such run (RUN-001).
+        """
+        return since_success(self.summary(run_id), self.history, self.part, self.source)
 
     def summary(self, run_id: RunId) -> RunSummary:
         """Return a run as lists show it, of whatever process.

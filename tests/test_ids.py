@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import time_machine
 
-from atomiton_runtime.ids import new_run_id
+from atomiton_runtime.ids import RunId, new_run_id, time_of
 
 
 def test_ids_are_ulids() -> None:
@@ -47,3 +47,13 @@ def test_threads_never_get_the_same_id() -> None:
 
     assert len({run_id for ids in made for run_id in ids}) == 4000
     assert all(ids == sorted(ids) for ids in made)
+
+
+def test_an_id_tells_when_it_was_made() -> None:
+    """The time of an id is that of its making, to the millisecond; what is no id of ours, or of no year, has none."""
+    now = datetime.now(UTC) + timedelta(days=2)
+    with time_machine.travel(now, tick=False):
+        told = time_of(new_run_id())
+    assert told is not None
+    assert timedelta(0) <= now - told < timedelta(milliseconds=1)
+    assert (None, None) == (time_of(RunId("R1")), time_of(RunId("7" + "Z" * 25)))

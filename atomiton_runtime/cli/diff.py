@@ -10,16 +10,13 @@ from atomiton_runtime.cli.options import json_option
 from atomiton_runtime.cli.results import print_json
 from atomiton_runtime.errors import UsageError
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.run.document import document
-from atomiton_runtime.run.events import RunEvent, RunQueued, RunStatus
-from atomiton_runtime.run.run_difference import RunDifference, compare_runs
+from atomiton_runtime.run.events import RunStatus
 
 if TYPE_CHECKING:
     from atomiton_runtime.runtime import Runtime
 
 _LAST = "last"
 _ENDED: tuple[RunStatus, ...] = ("succeeded", "failed", "cancelled", "timed_out", "interrupted")
-_LOOKED_THROUGH = 10_000
 
 
 @click.command()
@@ -39,11 +36,12 @@ def command(installation: Installation, run: str, other: str | None, as_json: bo
         else:
             new = _run_or_last_of(runtime, run)
             old = _last_success_before(runtime, new)
-        told = _compared(runtime.journal(old), runtime.journal(new))
+        told = runtime.difference(old, new)
+        file = runtime.summary(new).flow_path
     if as_json:
         print_json(told)
         return
-    for line in difference_lines(told):
+    for line in difference_lines(told, file):
         click.echo(line)
 
 
@@ -62,22 +60,12 @@ def _run_or_last_of(runtime: "Runtime", name: str) -> RunId:
 
 
 def _last_success_before(runtime: "Runtime", new: RunId) -> RunId:
-    flow = runtime.show(new).flow
-    succeeded = runtime.history(flow, statuses=("succeeded",), limit=_LOOKED_THROUGH)
-    # The ids of runs sort by time.
-    before = next((summary.run_id for summary in succeeded if summary.run_id < new), None)
+    before = runtime.last_success(new)
     if before is None:
+        flow = runtime.summary(new).flow
         raise UsageError(
             "CLI-026",
             f"no run of {flow} has succeeded before {new}",
             hint=f"name two runs, `atomiton diff RUN RUN`; `atomiton history {flow}` lists them",
         )
     return before
-
-
-def _compared(old: tuple[RunEvent, ...], new: tuple[RunEvent, ...]) -> RunDifference:
-    return compare_runs(document(old), document(new), old_called=_called(old), new_called=_called(new))
-
-
-def _called(journal: tuple[RunEvent, ...]) -> dict[str, str]:
-    return journal[0].subflows if isinstance(journal[0], RunQueued) else {}

@@ -28,11 +28,16 @@ _NOTABLE_RATIO = 1.5
 _COLORS = {"-": "red", "+": "green", "~": "yellow"}
 
 
-def difference_lines(told: RunDifference) -> list[str]:
-    """Return all lines, possibly coloured."""
+def difference_lines(told: RunDifference, file: str = "") -> list[str]:
+    """Return all lines, possibly coloured.
+
+    Args:
+        told: what differs.
+        file: the path of the new run's flow; empty: it is not known.
+    """
     lines = _heading(told)
     sections = [
-        ("DEFINITION", _definition(told)),
+        ("DEFINITION", _definition(told, wording.nearby(file))),
         ("VARIABLES", _variables(told.variables) if told.variables is not None else []),
         ("NODES", _nodes(told)),
         ("ERROR", _error(told)),
@@ -64,7 +69,7 @@ def _side(name: str, side: Side) -> tuple[str, ...]:
     )
 
 
-def _definition(told: RunDifference) -> list[str]:
+def _definition(told: RunDifference, file: str) -> list[str]:
     called = [f"  another version of the called flow {wording.one_line(path)}" for path in told.called_flows]
     if told.old.flow != told.new.flow:
         return ["  two different flows", *called]
@@ -75,7 +80,7 @@ def _definition(told: RunDifference) -> list[str]:
     if not told.definition.keys:
         return ["  only comments, layout or the order of keys", *called]
     rows = [
-        _key_row(key, piece)
+        _key_row(key, piece, file)
         for key in told.definition.keys
         for piece in shortened(list(key_pieces(key)), _SHOWN_OF_PORT)
     ]
@@ -89,10 +94,12 @@ def _variables(told: ObjectChanged) -> list[str]:
     return table.lines([_row(piece) for piece in shown], indent="  ")
 
 
-def _key_row(key: KeyChanged, piece: Piece) -> tuple[str, ...]:
+def _key_row(key: KeyChanged, piece: Piece, file: str) -> tuple[str, ...]:
     sign, path, words = _row(piece)
-    place = f"line {key.line}" + (" before" if key.side == "removed" else "")
-    return sign, path, wording.dim(place), words
+    place = f"{file}:{key.line}" if file else f"line {key.line}"
+    if key.side == "removed":  # from a text that is in no file any more
+        place = f"line {key.line} before"
+    return sign, wording.dim(place), path, words
 
 
 def _nodes(told: RunDifference) -> list[str]:

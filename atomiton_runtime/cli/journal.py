@@ -7,23 +7,34 @@ import click
 import msgspec
 
 from atomiton_runtime.cli.failures import error_text, problem_text
-from atomiton_runtime.cli.wording import counted, dim, duration, harmless, one_line, status
+from atomiton_runtime.cli.wording import (
+    STATUS_COLORS,
+    counted,
+    dim,
+    duration,
+    harmless,
+    one_line,
+    reused_from,
+    status,
+)
 from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.ids import RunId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run import notices
-from atomiton_runtime.run.events import RunEvent, RunStatus
+from atomiton_runtime.run.events import RunEvent, RunStatus, is_final
 from atomiton_runtime.run.notices import Notice
 from atomiton_runtime.run.plan import Plan
 from atomiton_runtime.run.state import NodeEvent
+from atomiton_runtime.run.tally import Tally, counted_in
 from atomiton_runtime.values import decode, preview
 
 _PREVIEW_CHARS = 100
 _TEXT_PORTS = ("stdout", "stderr")
 
 
-def event_lines(event: RunEvent) -> list[str]:
+def event_lines(event: RunEvent, now: datetime) -> list[str]:
     """Return what happened, with what programs printed and errors whole; nothing where another event says it."""
-    told = _told(event)
+    told = _told(event, now)
     return [f"{_clock(event.at)}  {told[0]}", *(f"    {line}" for line in told[1:])] if told else []
 
 
@@ -44,16 +55,39 @@ def notice_lines(notice: Notice, at: datetime) -> list[str]:
     return [f"{_clock(at)}  {told[0]}", *(f"    {line}" for line in told[1:])]
 
 
-def run_line(event: RunEvent, flow: str) -> list[str]:
-    """Return the beginning or the end of a run as lines that name its flow; nothing for another event."""
+class RunLines:
+    """Tells the beginnings and the ends of runs, each with its flow and with how many nodes ran and were reused."""
+
+    def __init__(self, flow_path: str | None = None) -> None:
+        """Tell of all runs, or only of those of the flow in this file."""
+        self._flow_path = flow_path
+        self._runs: dict[RunId, tuple[str, Tally]] = {}
+
+    def lines(self, event: RunEvent) -> list[str]:
+        """Return the beginning or the end of a run as lines; nothing for another event, or another flow's."""
+        known = self._runs.get(event.run_id)
+        if isinstance(event, ev.RunQueued) and self._flow_path in (None, event.flow_path):
+            known = event.flow, Tally()
+        if known is None:
+            return [] if self._flow_path is not None else _run_lines(event, event.run_id, Tally())
+        flow, tally = known[0], counted_in(known[1], event)
+        if is_final(event):
+            self._runs.pop(event.run_id, None)
+        else:
+            self._runs[event.run_id] = flow, tally
+        return _run_lines(event, flow, tally)
+
+
+def _run_lines(event: RunEvent, flow: str, tally: Tally) -> list[str]:
+    nodes = f": {tally.words}" if tally.words else ""
     match event:
         case ev.RunStarted():
             told = [f"{_flow(flow)} {status('running')}  {dim(event.run_id)}"]
         case ev.RunSucceeded():
-            told = [f"{_flow(flow)} {status('succeeded')} in {duration(event.duration_s)}"]
+            told = [f"{_flow(flow)} {status('succeeded')} in {duration(event.duration_s)}{nodes}"]
         case ev.RunFailed() | ev.RunCancelled() | ev.RunTimedOut() | ev.RunInterrupted():
             word = ENDS[type(event)]
-            told = [f"{_flow(flow)} {status(word)} after {duration(event.duration_s)}"]
+            told = [f"{_flow(flow)} {status(word)} after {duration(event.duration_s)}{nodes}"]
             told += _error(event.error) if word != "cancelled" else []
         case _:
             return []
@@ -70,7 +104,7 @@ ENDS: dict[type[RunEvent], RunStatus] = {
 """Final event -> the status of the run."""
 
 
-def _told(event: RunEvent) -> list[str]:
+def _told(event: RunEvent, now: datetime) -> list[str]:
     match event:
         case ev.RunQueued():
             continued = f", continues run {event.resumes}" if event.resumes else ""
@@ -88,14 +122,14 @@ def _told(event: RunEvent) -> list[str]:
         case ev.BodyStarted():
             return []  # its first child says it
         case _:
-            told, *more = _told_of_node(event)
+            told, *more = _told_of_node(event, now)
             return [f"{_node(event.node)} {told}", *more]
 
 
 _OfNode: TypeAlias = NodeEvent | ev.NodeLogged | ev.BodyOpened | ev.BodyStopRequested
 
 
-def _told_of_node(event: _OfNode) -> list[str]:
+def _told_of_node(event: _OfNode, now: datetime) -> list[str]:
     """Return what happened to a node, without its name; at least one line."""
     match event:
         case ev.NodeStarted():
@@ -103,8 +137,10 @@ def _told_of_node(event: _OfNode) -> list[str]:
         case ev.NodeSucceeded():
             return [f"{status('succeeded')} in {duration(event.duration_s)}", *_outputs(event)]
         case ev.NodeReused():
-            what = "its failure" if event.error else "its result"
-            return [f"{status('reused')}: {what} in run {event.source} stands"]
+            words = reused_from(event.source, now)
+            if event.error is None:
+                return [click.style(words, fg=STATUS_COLORS["reused"])]
+            return [f"{status('failed')}, {words}", *_error(event.error)]
         case ev.NodeRetrying():
             head = f"attempt {event.attempt} failed, again in {duration(event.delay_s)}"
             return [head, *_error(event.error)]

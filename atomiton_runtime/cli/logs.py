@@ -1,6 +1,7 @@
 """Is `atomiton logs`: what happened in a run, line by line."""
 
 import time
+from datetime import UTC, datetime
 
 import click
 
@@ -42,7 +43,7 @@ def _print(event: RunEvent, *, as_json: bool) -> None:
     if as_json:
         click.echo(encode_event(event))
         return
-    for line in event_lines(event):
+    for line in event_lines(event, datetime.now(UTC)):
         click.echo(line)
 
 

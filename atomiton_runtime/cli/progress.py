@@ -1,13 +1,15 @@
 """Draws a run on a terminal while it goes on: a line for each settled node, a moving part for the others."""
 
 import time
+from datetime import UTC, datetime
 
 import click
 
 from atomiton_runtime.cli.failures import error_text
-from atomiton_runtime.cli.wording import counted, dim, duration, harmless, one_line
+from atomiton_runtime.cli.wording import counted, dim, duration, harmless, one_line, reused_from
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.run.tally import Tally, counted_in
 
 _SHOWN_RUNNING = 8
 """More running nodes than this are only counted."""
@@ -46,6 +48,7 @@ class LiveProgress:
         self._marks = _Marks(self._console.encoding)
         self._running: dict[str, float] = {}
         self._children: dict[str, int] = {}
+        self._tally = Tally()
         self._nodes = 0
         self._settled = 0
         self._name_cells = 4
@@ -54,6 +57,7 @@ class LiveProgress:
 
     def event(self, event: RunEvent) -> None:
         """Print what settled, and redraw the rest."""
+        self._tally = counted_in(self._tally, event)
         match event:
             case ev.RunQueued():
                 top = [node for node in event.nodes if "/" not in node]
@@ -85,7 +89,8 @@ class LiveProgress:
                 self._line(event.node, self._marks.failed, duration(event.duration_s), text)
             case ev.NodeReused():
                 mark = self._marks.failed if event.error else self._marks.succeeded
-                self._line(event.node, mark, "", dim(f"reused from run {event.source}"))
+                words = reused_from(event.source, datetime.now(UTC))
+                self._line(event.node, mark, "", dim(words))
             case ev.NodeSkipped():
                 self._line(event.node, self._marks.skipped, "", dim(f"skipped: {one_line(event.reason)}"))
             case ev.NodeCancelled():
@@ -127,7 +132,8 @@ class LiveProgress:
         )
         word = status.replace("_", " ")
         name = click.style(self._flow_name, bold=True)
-        self._say(f"{mark} {name} {word} {dim(f'in {duration(duration_s)}')}")
+        nodes = f": {self._tally.words}" if self._tally.words else ""
+        self._say(f"{mark} {name} {word} {dim(f'in {duration(duration_s)}{nodes}')}")
         if error is not None and status != "cancelled":
             self._say(error_text(error))
 

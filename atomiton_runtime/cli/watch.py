@@ -9,11 +9,10 @@ import click
 from atomiton_runtime.cli.following import signals_into
 from atomiton_runtime.cli.happenings import Happenings
 from atomiton_runtime.cli.installation import Installation, pass_installation
-from atomiton_runtime.cli.journal import notice_lines, run_line
+from atomiton_runtime.cli.journal import RunLines, notice_lines
 from atomiton_runtime.cli.wording import counted, dim
-from atomiton_runtime.ids import RunId
 from atomiton_runtime.ownership import Owner, Ownership, announce, refuse_other_flows, retire
-from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunQueued
+from atomiton_runtime.run.events import Event
 from atomiton_runtime.runtime import Runtime
 
 _INTERRUPTED = 130
@@ -88,20 +87,13 @@ def _greet(runtime: Runtime) -> None:
 
 def _tell(happened: Happenings) -> signal.Signals:
     """Print what happens until a signal comes; return it."""
-    flows: dict[RunId, str] = {}
+    runs = RunLines()
     while True:
         fact = happened.get(_LOOK_S)
         if fact is None:
             continue
         if isinstance(fact, signal.Signals):
             return fact
-        if not isinstance(fact, Event):
-            lines = notice_lines(fact, datetime.now(UTC))
-        else:
-            if isinstance(fact, RunQueued):
-                flows[fact.run_id] = fact.flow
-            lines = run_line(fact, flows.get(fact.run_id, fact.run_id))
-            if isinstance(fact, FINAL_EVENTS):
-                flows.pop(fact.run_id, None)
-        for line in lines:
+        is_of_run = isinstance(fact, Event)
+        for line in runs.lines(fact) if is_of_run else notice_lines(fact, datetime.now(UTC)):
             click.echo(line)

@@ -1,11 +1,14 @@
 """Puts durations, times, states and foreign texts into words that are safe to print."""
 
+import os
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 import click
+
+from atomiton_runtime.ids import RunId, time_of
 
 _SHOWN_NODES = 5
 STATUS_COLORS = {
@@ -107,6 +110,23 @@ def _steers(char: str) -> bool:
     # Cc: control characters. Cf holds those that turn the direction of writing; joiners of letters stay.
     category = unicodedata.category(char)
     return category in ("Cc", "Cs") or (category == "Cf" and char not in "\u200c\u200d\u00ad")
+
+
+def nearby(path: str) -> str:
+    """Return the path of a file as it is called from here, if it is below the working folder."""
+    if not path:
+        return ""
+    try:
+        relative = os.path.relpath(path)
+    except (ValueError, OSError):
+        return harmless(path)
+    return harmless(path if relative.startswith(os.pardir) else relative)
+
+
+def reused_from(run_id: RunId, now: datetime) -> str:
+    """Return from which run a result is, and how old that is: `reused from run 01J... (2 min ago)`."""
+    at = time_of(run_id)
+    return f"reused from run {one_line(run_id)}" + (f" ({time_ago(at, now)})" if at is not None else "")
 
 
 def one_line(text: str) -> str:

@@ -156,6 +156,8 @@ def _record(nodes: dict[NodeId, NodeDocument], event: RunEvent) -> None:
         case ev.NodeReused():
             node = nodes.setdefault(event.node, NodeDocument())
             node.status, node.error = "failed" if event.error else "reused", event.error
+            # That it could be was perhaps found out in an attempt, which is not one that was made.
+            node.attempts, node.duration_s = 0, None
             node.reused_from = event.source
             if event.outputs is not None:
                 node.outputs = {port: msgspec.json.decode(raw) for port, raw in event.outputs.items()}

@@ -14,27 +14,39 @@ _CONSEQUENCES = ("pending", "skipped", "cancelled")
 _PRIMARY_PORT = "result."
 
 
-def headline(difference: RunDifference) -> str:
+def headline(difference: RunDifference, *, failure_known: bool = False) -> str:
     """Return what differs in one line of at most 200 characters, what may be a cause before what is a result.
 
     For example `since the last success: variable limit 10 -> 20, node fetch: status 200 -> 404`.
+
+    Args:
+        difference: between two runs.
+        failure_known: whether the reader knows already where and why the new run has failed.
     """
     since = "since the last success" if difference.old.status == "succeeded" else "since the run before"
-    parts = [_cut(part) for part in _parts(difference)]
+    parts = [_cut(part) for part in _parts(difference, failure_known=failure_known)]
+    if not parts and failure_known:
+        return f"{since}: nothing of the flow has changed"
     if not parts:
         return f"{since}: neither the flow, its variables nor its results differ"
     return f"{since}: {_joined(parts, MOST_CHARS - len(since) - 2)}"
 
 
-def _parts(difference: RunDifference) -> list[str]:
+def _parts(difference: RunDifference, *, failure_known: bool) -> list[str]:
     parts: list[str] = []
     if difference.definition is not None:
         parts += _definition(difference.definition)
     parts += [f"called flow {path.rpartition('/')[2]} has changed" for path in difference.called_flows]
     if difference.variables is not None:
         parts += [f"variable {_said(piece)}" for piece in pieces(difference.variables)]
-    results = [part for node in difference.nodes for part in _results(node)]
-    return parts + results
+    known = difference.new.error.node if failure_known and difference.new.error is not None else None
+    nodes = (node for node in difference.nodes if known is None or not _is_around(node.node, known))
+    return parts + [part for node in nodes for part in _results(node)]
+
+
+def _is_around(node: str, inner: str) -> bool:
+    """Return whether a node is the other one, or one within whose body that is."""
+    return f"{inner}/".startswith(f"{node}/")
 
 
 def _definition(definition: DefinitionChanged) -> list[str]:

@@ -171,7 +171,7 @@ def _node(node: str, old: NodeDocument, new: NodeDocument) -> NodeDifference | N
     if old.outputs is not None and new.outputs is not None:
         outputs = compare_objects(old.outputs, new.outputs)
     error = ErrorChanged(old=old.error, new=new.error) if old.error != new.error else None
-    same_status = old.status == new.status
+    same_status = _end(old) == _end(new)
     if outputs is None and error is None and same_status:
         return None
     return NodeDifference(
@@ -180,6 +180,11 @@ def _node(node: str, old: NodeDocument, new: NodeDocument) -> NodeDifference | N
         error=error,
         outputs=outputs,
     )
+
+
+def _end(node: NodeDocument) -> NodeStatus:
+    """Return how a node ended: one that is reused is what it was in the run that executed it."""
+    return "succeeded" if node.status == "reused" else node.status
 
 
 def _timing(old: Mapping[str, NodeDocument], new: Mapping[str, NodeDocument]) -> tuple[Timing, ...]:

@@ -13,6 +13,9 @@ from atomiton_runtime.run.notices import FlowBroken, Notice, NoticeRaised
 from atomiton_runtime.tray import wording
 from atomiton_runtime.tray.state import ListedFlow, Mood, TrayState
 
+SINCE_LIMIT_CHARS = 200
+"""Of what has changed since the last success."""
+
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """A notification: what people see, and what it is about."""
@@ -64,6 +67,13 @@ def needs(flow: ListedFlow) -> Announcement:
 def failure(code: str, message: str, *, about: str = "tray") -> Announcement:
     """Return what to show when the tray itself could not do something."""
     return Announcement(about=about, title="Atomiton", text=f"{wording.one_line(message, 300)} ({code})")
+
+
+def with_since(said: Announcement, since: str) -> Announcement:
+    """Return what to show of a failure, with what has changed since the last success as the second line."""
+    what, *more = said.text.split("\n")
+    lines = [what, wording.one_line(since, SINCE_LIMIT_CHARS), *more]
+    return msgspec.structs.replace(said, text="\n".join(line for line in lines if line))
 
 
 def _ended(

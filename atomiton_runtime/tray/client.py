@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import logging
 import os
 import queue
 import threading
@@ -17,7 +18,8 @@ from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.ownership import Owner, retire
 from atomiton_runtime.ownership import announce as announce_owner
 from atomiton_runtime.requests import CancelRun, Refused, Request, RunFlow
-from atomiton_runtime.run.events import RunEvent
+from atomiton_runtime.run.document import RunSummary
+from atomiton_runtime.run.events import Event, RunEvent
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice, NoticeRaised
 from atomiton_runtime.tray import announce, autostart, menu
 from atomiton_runtime.tray import state as tray_state
@@ -29,6 +31,9 @@ from atomiton_runtime.tray.menu import Action, Entry
 from atomiton_runtime.tray.port import FlowFile, TrayRuntime
 from atomiton_runtime.tray.state import ListedFlow, TrayState
 from atomiton_runtime.tray.surface import Surface, Wiring
+from atomiton_runtime.tray.tallies import NODE_KINDS, Tallied, Tallies
+
+log = logging.getLogger(__name__)
 
 _HISTORY_OF_FLOWS = 400
 """At the start the latest result is looked up for this many flows: one short read each."""
@@ -39,6 +44,9 @@ thousand of them stops every thread for 70 ms, and it looks after every few open
 _WORKER_PATIENCE_S = 5.0
 _LOOK_AT_ENDING_S = 1.0
 """So often it is read what a run that is being cancelled still waits for."""
+_EXPLAINED_AT_ONCE = 8
+"""Of so many runs that failed at the same time it is looked up what has changed since their last success."""
+_EXPLAINED_AT_START = 20
 _FOR_PEOPLE = ("TRAY-005", "TRAY-006")
 """The icon's reports that answer a click: a line on standard error is not enough."""
 
@@ -63,11 +71,20 @@ class _Dismissed(msgspec.Struct, frozen=True):
     """The notice in the menu was read."""
 
 
+class _Failure(msgspec.Struct, frozen=True):
+    """A run failed: it is to be looked up what has changed since the last success."""
+
+    run_id: RunId
+    flow: FlowId
+    said: Announcement | None
+    """What is announced then."""
+
+
 class _Ended(msgspec.Struct, frozen=True):
     """The tray ends."""
 
 
-_News: TypeAlias = RunEvent | Notice | _Clicked | _Answered | _Opened | _Dismissed | _Ended
+_News: TypeAlias = RunEvent | Notice | Tallied | _Clicked | _Answered | _Opened | _Dismissed | _Ended
 
 
 class Tray:
@@ -94,6 +111,8 @@ class Tray:
         self._outdated: set[FlowId] = set()
         """Flows of which there was news, and which have not been read since. The worker's alone."""
         self._inbox: queue.SimpleQueue[_News] = queue.SimpleQueue()
+        self._unsaid: list[Announcement | _Failure] = []
+        """What is announced, in this order, once the menu shows what has happened. The worker's alone."""
         self._unanswered: NoticeRaised | None = None
         self._stopping = threading.Event()
         self._surface = surface(self)
@@ -104,7 +123,8 @@ class Tray:
             return
         worker = threading.Thread(target=self._work, args=(first_flow,), name="tray", daemon=True)
         # Before the start, so that what it finds wrong with the folder and the node types is not told to nobody.
-        unsubscribe = self._runtime.subscribe(self._inbox.put, kinds=tray_state.KINDS)
+        tallies = Tallies(self._inbox.put)
+        unsubscribe = self._runtime.subscribe(tallies.hear, kinds=(*tray_state.KINDS, *NODE_KINDS))
         try:
             self._runtime.start()
             places = self._runtime.places
@@ -206,6 +226,7 @@ class Tray:
     def _work(self, first_flow: str | None) -> None:
         self._guarded(self._load)
         self._redraw()
+        self._speak(_EXPLAINED_AT_START)
         if first_flow is not None:
             self.act(menu.RunClicked(FlowId(first_flow)))
         while True:
@@ -221,6 +242,7 @@ class Tray:
             if self._cancelling():
                 self._guarded(self._read_left)
             self._redraw()
+            self._speak(_EXPLAINED_AT_ONCE)
 
     def _next_news(self) -> list[_News]:
         """Return all news there is: a burst of events costs one drawing. None: a run that ends should be looked at."""
@@ -241,15 +263,23 @@ class Tray:
                 self._state = tray_state.with_answer(self._state, flow)
             case _Dismissed():
                 self._state = msgspec.structs.replace(self._state, notice=None)
+            case Tallied(run_id, words):
+                self._state = tray_state.with_nodes(self._state, run_id, words)
             case _Opened() | _Ended():
                 pass
             case _:
                 if isinstance(news, FlowLoaded | FlowBroken | FlowRemoved):
                     self._outdated.add(news.flow)
-                said = announce.announcement(self._state, news)
-                self._state = tray_state.apply(self._state, news)
-                if said is not None:
-                    self._announce(said)
+                self._note(news)
+
+    def _note(self, fact: RunEvent | Notice) -> None:
+        said = announce.announcement(self._state, fact)
+        run = self._state.active.get(fact.run_id) if isinstance(fact, Event) else None
+        self._state = tray_state.apply(self._state, fact)
+        if run is not None and isinstance(fact, tray_state.FAILED):
+            self._unsaid.append(_Failure(run.run_id, run.flow, said))
+        elif said is not None:
+            self._unsaid.append(said)
 
     def _load(self) -> None:
         self._read_flows()
@@ -259,7 +289,7 @@ class Tray:
             if self._stopping.is_set():
                 return
             latest = self._runtime.history(flow, limit=1, statuses=tray_state.FINAL_STATUSES)
-            self._state = tray_state.with_history(self._state, latest)
+            self._take_results(latest)
         self._read_autostart()
 
     def _read_flows(self) -> None:
@@ -279,9 +309,48 @@ class Tray:
 
     def _read_recent(self) -> None:
         recent = self._runtime.history(limit=_RECENT_RUNS, statuses=tray_state.FINAL_STATUSES)
-        known = (run for run in recent if run.flow in self._state.flows)
-        self._state = tray_state.with_history(self._state, known)
+        self._take_results([run for run in recent if run.flow in self._state.flows])
         self._read_autostart()
+
+    def _take_results(self, runs: Sequence[RunSummary]) -> None:
+        """Take over how runs ended, where that is news; look up of those that failed what has changed."""
+        before = self._state.results
+        self._state = tray_state.with_history(self._state, runs)
+        for run in runs:
+            result = self._state.results.get(run.flow)
+            if result is None or result is before.get(run.flow) or result.run_id != run.run_id:
+                continue
+            if result.status in tray_state.FAILURES:
+                self._unsaid.append(_Failure(run.run_id, run.flow, None))
+
+    # -- What is announced -------------------------------------------------------------------------------------
+
+    def _speak(self, explained_at_most: int) -> None:
+        """Announce what there is, failures with what has changed since the last success."""
+        unsaid, self._unsaid = self._unsaid, []
+        explained = 0
+        for each in unsaid:
+            if not isinstance(each, _Failure):
+                self._announce(each)
+                continue
+            since = self._since_success(each.run_id) if explained < explained_at_most else ""
+            explained += 1
+            if since:
+                self._state = tray_state.with_since(self._state, each.run_id, each.flow, since)
+            if each.said is not None:
+                self._announce(announce.with_since(each.said, since))
+        if explained:
+            self._redraw()
+
+    def _since_success(self, run_id: RunId) -> str:
+        """Return what has changed since the last success; nothing where that cannot be told, and say so in the log."""
+        if self._stopping.is_set():
+            return ""
+        try:
+            return self._runtime.since_success(run_id) or ""
+        except Exception as error:  # noqa: BLE001  # a line that is not there is better than a failure that is not told
+            log.warning("run %s cannot be compared with the last success: %r", run_id, error)
+            return ""
 
     def _cancelling(self) -> list[RunId]:
         return [run.run_id for run in self._state.active.values() if run.cancelling]

@@ -18,8 +18,12 @@ FLOWS_SHOWN = 20
 FLOWS_A_PAGE = 25
 PAGES = 20
 CANCELS_SHOWN = 8
+SINCE_SHOWN = 5
+"""Of so many failed flows, the latest ones, it is said what has changed since their last success."""
+SINCE_LIMIT_CHARS = 96
 
 GLYPHS = {"succeeded": "✓", "cancelled": "–"}
+_INDENT = "      "
 _FAILED_GLYPH = "✗"
 _SAID = {
     "succeeded": "",
@@ -206,8 +210,24 @@ def _flow_entries(view: _View, flows_folder: str) -> tuple[Entry, ...]:
             Entry(key="none", text="Save a flow file in the flows folder", action=OpenClicked(flows_folder)),
         )
     first = _most_wanted(view) if len(flows) > FLOWS_SHOWN else flows
-    shown = [_flow_entry(view, flow) for flow in first]
+    explained = _explained(view, first)
+    shown = [entry for flow in first for entry in _flow_lines(view, flow, explained)]
     return (*shown, *((_more(view, first),) if len(first) < len(flows) else ()))
+
+
+def _explained(view: _View, flows: Sequence[ListedFlow]) -> Mapping[FlowId, str]:
+    """Return what has changed since their last success, of the flows that failed last."""
+    results = ((flow.id, view.state.results.get(flow.id)) for flow in flows if not flow.problems)
+    told = [(flow, result) for flow, result in results if result and result.since and flow not in view.runs]
+    latest = heapq.nlargest(SINCE_SHOWN, told, key=lambda each: each[1].at)
+    return {flow: result.since for flow, result in latest}
+
+
+def _flow_lines(view: _View, flow: ListedFlow, explained: Mapping[FlowId, str]) -> Iterator[Entry]:
+    yield _flow_entry(view, flow)
+    if flow.id in explained:
+        since = wording.one_line(explained[flow.id], SINCE_LIMIT_CHARS)
+        yield Entry(key=f"since:{flow.id}", text=f"{_INDENT}{since}")
 
 
 def _most_wanted(view: _View) -> Sequence[ListedFlow]:
@@ -283,7 +303,8 @@ def _said(view: _View, flow: ListedFlow) -> tuple[str, Mood]:
     glyph = GLYPHS.get(result.status, _FAILED_GLYPH)
     mood: Mood = "failed" if _failed(result) else "succeeded" if result.status == "succeeded" else "idle"
     why = f": {wording.one_line(result.error.message, 44)}" if mood == "failed" and result.error else ""
-    return f"{glyph} {_SAID.get(result.status, '')}{wording.time_ago(result.at, now)}{why}", mood
+    nodes = f", {result.nodes}" if result.nodes and not why else ""
+    return f"{glyph} {_SAID.get(result.status, '')}{wording.time_ago(result.at, now)}{nodes}{why}", mood
 
 
 def _broken_entry(flow: ListedFlow, name: str) -> Entry:

@@ -98,6 +98,10 @@ class TrayRuntime(Protocol):
         """Return the newest runs first."""
         ...
 
+    def since_success(self, run_id: RunId) -> str | None:
+        """Return what has changed since the last success before a run that failed; None: that is not known."""
+        ...
+
     def left(self, run_id: RunId) -> tuple[str, ...] | None:
         """Return the nodes that keep a run from being cancelled; None: it is not."""
         ...

@@ -19,6 +19,8 @@ Mood: TypeAlias = Literal["idle", "running", "succeeded", "failed"]
 """What the icon says."""
 
 FAILURES: frozenset[RunStatus] = frozenset({"failed", "timed_out", "interrupted"})
+FAILED = (ev.RunFailed, ev.RunTimedOut, ev.RunInterrupted)
+"""The events with which a run comes to one of these ends."""
 FINAL_STATUSES: tuple[RunStatus, ...] = ("succeeded", "failed", "cancelled", "timed_out", "interrupted")
 KINDS = (
     "RunQueued",
@@ -69,6 +71,8 @@ class ActiveRun(msgspec.Struct, frozen=True, kw_only=True):
     """When it started; while it is queued: when it was accepted."""
     started: bool = False
     cancelling: bool = False
+    nodes: str = ""
+    """What became of its nodes in words, as far as some were reused."""
     left: tuple[str, ...] = ()
     """While it is cancelling: the nodes that have not ended, as far as that was looked up."""
 
@@ -81,6 +85,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     duration_s: float | None = None
     error: ErrorInfo | None = None
+    nodes: str = ""
+    """How many of its nodes ran and were reused, in words; empty: none was, or that is not known."""
+    since: str = ""
+    """What has changed since the flow's last success, in a line; empty: that is not known, or it did not fail."""
 
 
 class TrayState(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +165,21 @@ def with_left(state: TrayState, run_id: RunId, nodes: tuple[str, ...]) -> TraySt
     return state if run is None else _with_run(state, msgspec.structs.replace(run, left=nodes))
 
 
+def with_nodes(state: TrayState, run_id: RunId, words: str) -> TrayState:
+    """Return the state in which this is what became of a run's nodes."""
+    run = state.active.get(run_id)
+    return state if run is None else _with_run(state, msgspec.structs.replace(run, nodes=words))
+
+
+def with_since(state: TrayState, run_id: RunId, flow: FlowId, said: str) -> TrayState:
+    """Return the state in which this has changed since a flow's last success, if the run still is its latest one."""
+    result = state.results.get(flow)
+    if result is None or result.run_id != run_id:
+        return state
+    told = msgspec.structs.replace(result, since=said)
+    return msgspec.structs.replace(state, results={**state.results, flow: told})
+
+
 def with_click(state: TrayState, flow: FlowId) -> TrayState:
     """Return the state in which a click on `flow` waits for the runtime's answer."""
     return msgspec.structs.replace(state, clicked=(*state.clicked, flow))
@@ -230,6 +253,7 @@ def _after(state: TrayState, run: ActiveRun, event: RunEvent) -> TrayState:
                 at=event.at,
                 duration_s=event.duration_s,
                 error=error,
+                nodes=run.nodes,
             )
             active = {run_id: other for run_id, other in state.active.items() if run_id != run.run_id}
             return msgspec.structs.replace(

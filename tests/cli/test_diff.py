@@ -111,8 +111,14 @@ def test_another_version_of_the_flow(place: Path) -> None:
     write_flows(place, prices=PRICES.replace("echo fine", "echo good"))
     run_id(place, "prices")
     shown = atomiton(place, "diff", "prices").stdout
-    assert "DEFINITION\n  another version of the flow's file" in shown
+    line = PRICES[: PRICES.index("program")].count("\n") + 1
+    assert f"DEFINITION\n  ~  flows/prices.toml:{line}  nodes.look.program  " in shown
     assert "    -  stdout:1  fine\n    +  stdout:1  good\n" in shown
+    for kept in place.rglob("*"):
+        if len(kept.name) == 64 and b"echo good" in kept.read_bytes():
+            kept.unlink()
+    forgotten = atomiton(place, "diff", "prices").stdout
+    assert "DEFINITION\n  another version of the flow's file; which keys differ is not known" in forgotten
     run_id(place, "hello")
     other = atomiton(place, "diff", first, "last").stdout
     assert other.startswith("prices -> hello succeeded\n")
@@ -182,12 +188,14 @@ def test_the_keys_of_the_definition_have_lines() -> None:
     """Each key shows its line; what was removed shows where it was."""
     new = msgspec.structs.replace(RUN, flow_hash="beef")
     old_source, new_source = "a = 1\nb = 2\n", "# why\na = 3\n"
-    shown = lines(new, old_source=old_source, new_source=new_source, new_called={"/flows/mail.toml": "1"})
+    called = {"/flows/mail.toml": "1"}
+    told = compare_runs(RUN, new, old_source=old_source, new_source=new_source, new_called=called)
+    shown = difference_lines(told, "a.toml")[3:]
     assert [
         "",
         "DEFINITION",
-        "  ~  a  line 2         1 -> 3 (+2)",
-        "  -  b  line 2 before  2",
+        "  ~  a.toml:2       a  1 -> 3 (+2)",
+        "  -  line 2 before  b  2",
         "  another version of the called flow /flows/mail.toml",
     ] == list(map(_plain, shown))
     assert "  only comments, layout or the order of keys" in lines(

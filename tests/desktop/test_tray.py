@@ -1,6 +1,7 @@
 """The tray on a private bus, as a panel sees it."""
 
 import gc
+import html
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -157,6 +158,77 @@ def test_failure_is_announced_and_stays(host: TrayHost, runtime: FakeRuntime, tr
     runtime.succeed(runtime.begin(FlowId("other")))
     host.wait_for("Other", "✓")
     wait_for_mood(host, "failed")
+
+
+SINCE = "since the last success: variable limit 10 -> 20 (+10)"
+
+
+def test_a_failure_says_what_has_changed(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -> None:
+    """What has changed since the last success is the second line of the notification, and stands in the menu."""
+    runtime.add_flow("report", "Report")
+    host.wait_for("Report")
+    runtime.changes[FlowId("report")] = SINCE
+    runtime.fail(runtime.begin(FlowId("report")), FAULT)
+
+    bubble = host.wait_for_bubble("Report failed")
+    assert html.unescape(bubble.text).splitlines()[:2] == [
+        "read: out/report.csv is not there (FILE-001)",
+        SINCE,
+    ]
+    host.wait_for(SINCE)
+    assert [False] == [line.enabled for line in host.all_lines() if SINCE in line.label]
+    runtime.succeed(runtime.begin(FlowId("report")))
+    host.wait_until(lambda labels: not any(SINCE in label for label in labels))
+
+
+def test_what_failed_before_the_start_says_what_has_changed(
+    host: TrayHost, runtime: FakeRuntime, start_tray: Callable[..., RunningTray]
+) -> None:
+    """A failure of before the tray's time, or of another process, is explained in the menu and not announced."""
+    runtime.add_flow("report", "Report")
+    runtime.changes[FlowId("report")] = SINCE
+    runtime.fail(runtime.begin(FlowId("report")), FAULT)
+    start_tray()
+    host.wait_for(SINCE)
+    assert host.bubbles == []
+
+
+def test_a_failure_that_cannot_be_compared_is_announced(
+    host: TrayHost, runtime: FakeRuntime, tray: RunningTray, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the runtime cannot say what has changed, the failure is told without that, and the log says why."""
+    runtime.add_flow("report", "Report")
+    host.wait_for("Report")
+    runtime.silent = True
+    runtime.fail(runtime.begin(FlowId("report")), FAULT)
+
+    assert "since" not in host.wait_for_bubble("Report failed").text
+    host.wait_for("Report", "✗ failed just now")
+    assert "cannot be compared with the last success" in caplog.text
+
+
+def test_many_failures_at_once_are_all_announced(
+    host: TrayHost, runtime: FakeRuntime, start_tray: Callable[..., RunningTray]
+) -> None:
+    """However many flows fail at the same time, each is announced, in the order in which they failed."""
+    flows = [FlowId(f"flow{number}") for number in range(12)]
+    for flow in flows:
+        runtime.add_flow(flow, flow, announce=False)
+    start_tray()
+    host.wait_for("12 flows")
+    for flow in flows:
+        runtime.fail(runtime.begin(flow), FAULT)
+    eventually(lambda: len(host.bubbles) == len(flows), "all notifications")
+    assert [bubble.title for bubble in host.bubbles] == [f"{flow} failed" for flow in flows]
+
+
+def test_reused_nodes_are_counted(host: TrayHost, runtime: FakeRuntime, tray: RunningTray) -> None:
+    """The last result says how many nodes ran and how many were reused."""
+    runtime.add_flow("report", "Report")
+    runtime.succeed(runtime.begin(FlowId("report")), ran=1, reused=9)
+    host.wait_for("Report", "✓ just now, 1 run, 9 reused")
+    runtime.succeed(runtime.begin(FlowId("report")), ran=10)
+    host.wait_until(lambda labels: "Report  ·  ✓ just now" in labels)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
 from atomiton_runtime.flow.model import Notify, Variable
 from atomiton_runtime.flow.problems import Problem
-from atomiton_runtime.ids import FlowId, RunId
+from atomiton_runtime.ids import FlowId, NodeId, RunId
 from atomiton_runtime.requests import (
     CancelAccepted,
     CancelRun,
@@ -59,6 +59,8 @@ class FakeRuntime:
         self.gate.set()
         """While it is clear, `submit` does not answer."""
         self.left_nodes: dict[RunId, tuple[str, ...]] = {}
+        self.changes: dict[FlowId, str] = {}
+        """What has changed in a flow since its last success, for `since_success`."""
         self.unkept: set[RunId] = set()
         """Runs of which the store has nothing."""
         self.flows_read: list[int] = []
@@ -130,6 +132,10 @@ class FakeRuntime:
         chosen = [run for run in runs if not statuses or run.status in statuses]
         return tuple(sorted(chosen, key=lambda run: run.started_at, reverse=True)[:limit])
 
+    def since_success(self, run_id: RunId) -> str | None:
+        self._must_answer()
+        return self.changes.get(self._runs[run_id].flow)
+
     def left(self, run_id: RunId) -> tuple[str, ...] | None:
         self._must_answer()
         if run_id in self.unkept:
@@ -197,8 +203,25 @@ class FakeRuntime:
         self.publish(ev.RunStarted(run_id=run_id, seq=1, at=moment))
         return run_id
 
-    def succeed(self, run_id: RunId, at: datetime | None = None) -> None:
-        """End a run well."""
+    def succeed(self, run_id: RunId, at: datetime | None = None, *, ran: int = 0, reused: int = 0) -> None:
+        """End a run well, after so many of its nodes were executed, and so many reused."""
+        for number in range(ran):
+            self.publish(
+                ev.NodeSucceeded(
+                    run_id=run_id,
+                    seq=2,
+                    at=_now(),
+                    node=NodeId(f"ran{number}"),
+                    attempt=1,
+                    duration_s=0.1,
+                    outputs={},
+                )
+            )
+        for number in range(reused):
+            node = NodeId(f"reused{number}")
+            self.publish(
+                ev.NodeReused(run_id=run_id, seq=2, at=_now(), node=node, source=RunId("R0"), attempt=1)
+            )
         self.publish(ev.RunSucceeded(run_id=run_id, seq=2, at=at or _now(), duration_s=0.5))
 
     def fail(self, run_id: RunId, error: ErrorInfo, at: datetime | None = None) -> None:

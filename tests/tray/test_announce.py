@@ -79,6 +79,16 @@ def test_notices() -> None:
     assert [bool(one) for one in said] == [False, True, True]
 
 
+def test_what_has_changed_is_the_second_line() -> None:
+    """A failure is followed by what has changed since the last success, cut where that is long; then by the rest."""
+    said = announce.Announcement(about="a", title="A failed", text="read: no\na.toml:1:1\nmake it")
+    lines = announce.with_since(said, f"since the last success: {'x' * 300}\n").text.split("\n")
+    assert ["read: no", "a.toml:1:1", "make it"] == [lines[0], *lines[2:]]
+    assert lines[1].startswith("since the last success: x")
+    assert len(lines[1]) == announce.SINCE_LIMIT_CHARS
+    assert announce.with_since(said, "") == said
+
+
 def test_refusal_and_needs() -> None:
     """A click that did nothing says why, and how it would do something."""
     refused = announce.refusal(None, (ErrorInfo("RUN-001", "there is no run x"),), about="tray")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import reduce
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.tray import menu
 from atomiton_runtime.tray.menu import Entry, OpenClicked, RunClicked
-from atomiton_runtime.tray.state import TrayState, apply
-from tests.tray.cases import FLOW, NOW, RUN, flow, known, problem, queued, result, started
+from atomiton_runtime.tray.state import Result, TrayState, apply
+from tests.tray.cases import ENDS, FLOW, NOW, RUN, flow, known, problem, queued, result, started
 
 
 def compose(state: TrayState) -> tuple[Entry, ...]:
@@ -71,6 +72,41 @@ def test_flow_entry(case: str) -> None:
     state, text, mood = ENTRIES[case]
     shown = entry(state, f"run:{FLOW}")
     assert (shown.text, shown.mood) == (text, mood)
+
+
+def test_what_was_reused_stands_at_the_result() -> None:
+    """The last result says how many nodes ran and were reused; of a failure it says why instead."""
+    told = {status: msgspec.structs.replace(result(status), nodes="1 run, 9 reused") for status in ENDS}
+    shown = {
+        status: entry(known(flow("Customers"), results={FLOW: one}), f"run:{FLOW}").text
+        for status, one in told.items()
+    }
+    assert shown["succeeded"] == "Customers  ·  ✓ 3 min ago, 1 run, 9 reused"
+    assert shown["cancelled"] == "Customers  ·  – cancelled 3 min ago, 1 run, 9 reused"
+    assert shown["failed"] == "Customers  ·  ✗ failed 3 min ago: in.csv is not there"
+
+
+def failed_since(minutes: int, since: str = "since the last success: variable a 1 -> 2") -> Result:
+    return msgspec.structs.replace(result("failed", timedelta(minutes=minutes)), since=since)
+
+
+def test_what_has_changed_stands_below_a_failure() -> None:
+    """A failed flow is followed by a line that cannot be clicked: what has changed since its last success."""
+    state = known(flow("Customers"), flow("Other"), results={FLOW: failed_since(1, f"since {'x' * 300}")})
+    entries = compose(state)
+    below = entries[[one.key for one in entries].index(f"run:{FLOW}") + 1]
+    assert (f"since:{FLOW}", None, ()) == (below.key, below.action, below.children)
+    assert len(below.text.strip()) == menu.SINCE_LIMIT_CHARS
+    again = apply(state, queued())
+    assert not any(one.key.startswith("since:") for one in compose(again))
+
+
+def test_few_flows_say_what_has_changed() -> None:
+    """Where many flows have failed, those that failed last say what has changed: the menu stays short."""
+    flows = [flow(f"F{number}") for number in range(9)]
+    results = {one.id: failed_since(number) for number, one in enumerate(flows)}
+    said = [one.key for one in compose(known(*flows, results=results)) if one.key.startswith("since:")]
+    assert [f"since:f{number}" for number in range(menu.SINCE_SHOWN)] == said
 
 
 def test_broken_flow_opens_its_file() -> None:

@@ -14,7 +14,7 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run import notices
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.tray import state as tray_state
-from atomiton_runtime.tray.state import TrayState, apply, mood
+from atomiton_runtime.tray.state import TrayState, apply, mood, with_nodes, with_since
 from tests.tray.cases import ENDS, FAULT, FLOW, NOW, RUN, flow, known, problem, queued, result, started
 
 
@@ -132,6 +132,21 @@ def test_active_runs_of_the_start_do_not_overwrite_events() -> None:
     after = tray_state.with_active(state, [stale, other])
     assert after.active[RUN].started
     assert after.active[RunId("02")].started
+
+
+def test_what_became_of_the_nodes_is_in_the_result() -> None:
+    """What was counted while a run went on is in its result; of a run that is not known it is nobody's."""
+    state = reduce(apply, [queued(), started()], known(flow()))
+    state = with_nodes(with_nodes(state, RUN, "1 run, 9 reused"), RunId("other"), "2 reused")
+    assert apply(state, ENDS["succeeded"]).results[FLOW].nodes == "1 run, 9 reused"
+
+
+def test_what_has_changed_belongs_to_one_run() -> None:
+    """What was found out about a run is not said of a later one, nor of a flow that is gone."""
+    state = known(flow(), results={FLOW: result("failed")})
+    assert with_since(state, RUN, FLOW, "since").results[FLOW].since == "since"
+    assert with_since(state, RunId("earlier"), FLOW, "since") is state
+    assert with_since(known(), RUN, FLOW, "since") == known()
 
 
 def test_clicks_are_counted() -> None:

@@ -1,6 +1,5 @@
 """Draws the picture of a flow as the lines of a terminal, no more of them than fit."""
 
-import os
 from collections import Counter
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from atomiton_runtime.cli.failures import error_text, problem_text
 from atomiton_runtime.cli.live.branches import ERROR_LINES, Branches, fit, wrapped
 from atomiton_runtime.cli.live.picture import Picture, RunShown
 from atomiton_runtime.cli.live.states import URGENCY, more_nodes, state, summary
-from atomiton_runtime.cli.wording import STATUS_COLORS, counted, duration, harmless, one_line
+from atomiton_runtime.cli.wording import STATUS_COLORS, counted, duration, nearby, one_line
 from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.run.events import NodeStatus
 
@@ -67,7 +66,7 @@ def _signs(console: Console, now: datetime) -> dict[str, str]:
 
 def _title(picture: Picture) -> Text:
     title = Text(one_line(picture.flow.name if picture.flow else picture.id), style="bold")
-    return title.append(f"  {_nearby(picture.path)}", style="not bold dim")
+    return title.append(f"  {nearby(picture.path)}", style="not bold dim")
 
 
 def _status(picture: Picture, signs: dict[str, str], now: datetime) -> Text:
@@ -130,14 +129,6 @@ def _error_of_no_node(picture: Picture) -> ErrorInfo | None:
     if run is None or run.error is None or run.status == "cancelled":
         return None
     return run.error if picture.key_of(run.error.node or "") is None else None
-
-
-def _nearby(path: str) -> str:
-    try:
-        relative = os.path.relpath(path)
-    except (ValueError, OSError):
-        return harmless(path)
-    return harmless(path if relative.startswith(os.pardir) else relative)
 
 
 # -- the tree --------------------------------------------------------------------------------------------------

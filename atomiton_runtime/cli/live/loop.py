@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 
 from atomiton_runtime.cli.following import signals_into
-from atomiton_runtime.cli.journal import notice_lines, run_line
+from atomiton_runtime.cli.journal import RunLines, notice_lines
 from atomiton_runtime.cli.live.inbox import Inbox
 from atomiton_runtime.cli.live.picture import Picture
 from atomiton_runtime.cli.live.source import Fact, Source, Target, open_source
@@ -18,9 +18,9 @@ from atomiton_runtime.cli.live.states import summary
 from atomiton_runtime.cli.wording import dim, one_line, status
 from atomiton_runtime.errors import AtomitonError, UsageError
 from atomiton_runtime.flow.problems import FlowInvalid
-from atomiton_runtime.ids import FlowId, RunId
+from atomiton_runtime.ids import FlowId
 from atomiton_runtime.ownership import Ownership
-from atomiton_runtime.run.events import FINAL_EVENTS, Event, RunQueued
+from atomiton_runtime.run.events import Event
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice, NoticeRaised
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class _Loop:
 
 
 def _tell_lines(target: Target, ownership: Ownership, inbox: Inbox[Item], run_now: bool) -> int:
-    flows: dict[RunId, str] = {}
+    runs = RunLines(str(target.path))
     while True:
         with open_source(target, ownership, inbox.put) as source:
             source.flow()  # that there is no such flow is an error, not a line
@@ -218,7 +218,7 @@ def _tell_lines(target: Target, ownership: Ownership, inbox: Inbox[Item], run_no
                 for item in inbox.take():
                     if isinstance(item, signal.Signals):
                         return _INTERRUPTED if item is signal.SIGINT else 0
-                    for line in _lines(item, target, flows):
+                    for line in _lines(item, target, runs):
                         click.echo(line)
                 inbox.wait(source.look_s)
         run_now = False
@@ -231,14 +231,9 @@ def _greet(target: Target, source: Source) -> None:
     click.echo(dim(f"{who}; Ctrl-C ends the watch"))
 
 
-def _lines(fact: Fact, target: Target, flows: dict[RunId, str]) -> list[str]:
+def _lines(fact: Fact, target: Target, runs: RunLines) -> list[str]:
     """Return what happened as lines; none, if it happened to another flow."""
     if isinstance(fact, Event):
-        if isinstance(fact, RunQueued) and fact.flow_path == str(target.path):
-            flows[fact.run_id] = fact.flow
-        lines = run_line(fact, flows[fact.run_id]) if fact.run_id in flows else []
-        if isinstance(fact, FINAL_EVENTS):
-            flows.pop(fact.run_id, None)
-        return lines
+        return runs.lines(fact)
     is_ours = isinstance(fact, NoticeRaised) or fact.path == str(target.path)
     return notice_lines(fact, datetime.now(UTC)) if is_ours else []
