@@ -65,7 +65,7 @@ def _last_success_before(runtime: "Runtime", new: RunId) -> RunId:
     flow = runtime.show(new).flow
     succeeded = runtime.history(flow, statuses=("succeeded",), limit=_LOOKED_THROUGH)
     # The ids of runs sort by time.
-    before = next((summary.run_id for summary in succeeded if summary.run_id < new), None)
+    before = next((each.run_id for each in succeeded if each.run_id < new and each.trigger != "replay"), None)
     if before is None:
         raise UsageError(
             "CLI-026",
