@@ -208,13 +208,9 @@ class _Past:
         index, prefix = 0, f"{whole_id}/"
         if body.numbered:
             name = names.pop(0)
-            if not name.isdecimal() or int(name) >= body.started or not names:
-                last = f" to {whole_id}/{body.started - 1}/..." if body.started > 1 else ""
-                raise UsageError(
-                    "RUN-028",
-                    f"{whole_id} has no iteration `{name}` with such a node in the run {self.run_id}",
-                    hint=f"its nodes are {whole_id}/0/...{last}" if body.started else "it had no iteration",
-                )
+            self._refuse_other_iteration(whole_id, name, body.started)
+            if not names:
+                raise _NotThere(level, f"{node.id}/{name}")
             index, prefix = int(name), f"{prefix}{name}/"
         frame_flow = level.frame.flow if node.calls is None else level.frame.flow.subflows[node.calls]
         graph = frame_flow if node.body is None else node.body
@@ -223,6 +219,16 @@ class _Past:
         frame = inner_frame(level.frame, scope, item, numbered=body.numbered)
         table = ("nodes",) if node.calls is not None else (*level.table, node.id, "nodes")
         return _Level(graph, prefix, frame, table)
+
+    def _refuse_other_iteration(self, node: NodeId, name: str, started: int) -> None:
+        if name.isdecimal() and int(name) < started:
+            return
+        last = f" to {node}/{started - 1}/..." if started > 1 else ""
+        raise UsageError(
+            "RUN-028",
+            f"{node} had no iteration `{name}` in the run {self.run_id}",
+            hint=f"its nodes are {node}/0/...{last}" if started else "it had none at all",
+        )
 
     # -- items: they are in no journal, so they are made once more -------------------------------------------------
 

@@ -89,8 +89,8 @@ class FlowShelf(GuardedActor[ShelfMessage]):
 
     Owns: what is known of each flow file. Receives: `GetFlow`, `LoadFlow` and `ListFlows` (asked by clients),
     `FileSettled`, `FileUnreadable`, `FileGone` and `TypesChanged` (from the watcher). Sends: `FlowSaved` to the
-    conductor, `LookAgain` to the watcher, notices to the bus. Rank: SHELF. When it dies its successor has the same book and
-    mailbox.
+    conductor, `LookAgain` to the watcher, notices to the bus. Rank: SHELF. When it dies its successor has the same
+    book and mailbox.
 
     Files are read when they are asked for and have changed since, so that without a watcher nothing is stale.
     That a file was *saved* is the watcher's word alone: what was loaded because somebody asked is told all the

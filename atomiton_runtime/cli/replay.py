@@ -25,7 +25,6 @@ from atomiton_runtime.run.run_difference import NodeDifference, compare_nodes
 from atomiton_runtime.runtime import LAST_RUN, Runtime
 from atomiton_runtime.values import Value
 
-_INTERRUPTED = 130
 _LOOKED_THROUGH = 1000
 
 
@@ -73,7 +72,8 @@ def command(
         replays = _Replays(runtime, _find(runtime, run), node, changes, as_json=as_json)
         if not watches:
             return replays.replay()
-        return _watch(replays)
+        paths = (replays.first.flow_path, *replays.first.subflows)
+        return each_save(paths, replays.replay, announce=not as_json)
 
 
 def _find(runtime: Runtime, name: str) -> RunId:
@@ -170,15 +170,19 @@ class _Replays:
         error = told.document.nodes[told.node].error or told.document.error
         if error is not None:
             click.echo(error_text(error), err=True)
-        for line in _lines(told.difference, "the result is the same"):
+        for line in _lines(told.difference):
             click.echo(line)
-        if self._before is not None:
-            new = told.document.nodes[told.node]
-            again = _difference(told.node, self._before, new)
-            if again is not None and again != told.difference:
-                click.echo(dim("  since the last replay"))
-                for line in _lines(again, ""):
-                    click.echo(line)
+        self._show_since(told)
+
+    def _show_since(self, told: ReplayDocument) -> None:
+        """Show what differs from the replay before, where that is not the same as from the run."""
+        if self._before is None:
+            return
+        again = _difference(told.node, self._before, told.document.nodes[told.node])
+        if again is not None and again.outputs is not None and again != told.difference:
+            click.echo(dim("  since the last replay"))
+            for line in _lines(again):
+                click.echo(line)
 
 
 def _difference(node: str, old: NodeDocument, new: NodeDocument) -> NodeDifference | None:
@@ -188,15 +192,14 @@ def _difference(node: str, old: NodeDocument, new: NodeDocument) -> NodeDifferen
     return compare_nodes(node, old, new)
 
 
-def _lines(difference: NodeDifference | None, same: str) -> list[str]:
-    # The first line names the node, which is said already, and a change of its status.
+def _lines(difference: NodeDifference | None) -> list[str]:
     if difference is None:
-        return [f"  {same}"]
+        return ["  the result is the same"]
+    if difference.error is not None and difference.error.new is not None:
+        # It is shown already, with its place.
+        shown = msgspec.structs.replace(difference.error, new=None)
+        difference = msgspec.structs.replace(difference, error=shown)
+    # The first line names the node, which is said already, and a change of its status.
     head, *lines = node_lines(difference)
     changed = head.removeprefix(f"  {one_line(difference.node)}").strip()
     return [*([f"  {changed}"] if changed else []), *lines]
-
-
-def _watch(replays: _Replays) -> int:
-    paths = (replays.first.flow_path, *replays.first.subflows)
-    return each_save(paths, replays.replay)

@@ -21,7 +21,7 @@ _RULE = "─"
 _RULE_CHARS = 40
 
 
-def each_save(paths: Sequence[str], act: Callable[[], int]) -> int:
+def each_save(paths: Sequence[str], act: Callable[[], int], *, announce: bool) -> int:
     """Do `act` at once and after each save; return the exit code once a signal has come.
 
     What is wrong with the files, or with what is done, is shown, and the next save waited for.
@@ -29,6 +29,7 @@ def each_save(paths: Sequence[str], act: Callable[[], int]) -> int:
     Args:
         paths: of the files.
         act: returns the exit code of a command; 130: the user wants no more.
+        announce: whether to print a line with the time before each but the first.
     """
     inbox: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
     with signals_into(inbox):
@@ -37,12 +38,13 @@ def each_save(paths: Sequence[str], act: Callable[[], int]) -> int:
         while True:
             now = _contents(paths)
             if now == seen and now != done:
-                if done is not None:
+                if done is not None and announce:
                     click.echo(dim(f"{_RULE * 2} {datetime.now():%H:%M:%S} {_RULE * _RULE_CHARS}"))
-                done = now
                 if _acted(act) == INTERRUPTED:
                     return INTERRUPTED
-                click.echo(dim("waiting for the next save; Ctrl-C ends it"), err=True)
+                if done is None:
+                    click.echo(dim("each save of the flow replays it; Ctrl-C ends that"), err=True)
+                done = now
             seen = now
             with suppress(queue.Empty):
                 number = inbox.get(timeout=_LOOK_S)
