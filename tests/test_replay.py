@@ -9,7 +9,7 @@ from atomiton_runtime import Runtime
 from atomiton_runtime.errors import UsageError
 from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.ids import RunId
-from atomiton_runtime.requests import Refused, ReplayNode, RunAccepted
+from atomiton_runtime.requests import Chosen, Refused, ReplayNode, RunAccepted, RunFlow
 from atomiton_runtime.run.document import NodeDocument, RunDocument
 from atomiton_runtime.values import Value
 
@@ -279,21 +279,22 @@ type = "loop"
 mode = "times"
 count = 2
 [nodes.group.nodes.times.nodes.inside]
-type = "edit-fields"
-values = { i = "{{ item }}" }
+type = "transform"
+operation = "map"
+data = ["{{ item }}"]
+expression = "item"
 [nodes.group.nodes.first]
 type = "edit-fields"
 values = { got = "{{ input.n }}" }
 
 [nodes.while]
 type = "loop"
+input = "start"
 mode = "while"
 condition = "index < 3"
 [nodes.while.nodes.grow]
-type = "transform"
-operation = "map"
-data = [1]
-expression = "index"
+type = "edit-fields"
+values = { n = "{{ item.n + 1 }}" }
 """
     )
     run_id = run(runtime)
@@ -311,17 +312,52 @@ expression = "index"
     assert {"hi": "Ada!"} == told
 
 
-def test_a_replay_does_not_hide_what_later_runs_found(runtime: Runtime, flows: Path, tmp_path: Path) -> None:
-    """What a replay takes from an old run is no new result of it, and what it writes is the latest that was written."""
-    save(flows)
-    old = run(runtime)
-    new = run(runtime, factor=5)
+WRITE = """\
+[variables]
+text = "a"
+[nodes.text]
+type = "edit-fields"
+values = { text = "{{ vars.text }}" }
+[nodes.write]
+type = "file-system"
+operation = "write"
+input = "text"
+path = "../written"
+content = "{{ input.text }}"
+[nodes.end]
+type = "edit-fields"
+after = "write"
+values = { n = 1 }
+"""
+
+
+def test_a_replay_spoils_no_reuse(runtime: Runtime, flows: Path, tmp_path: Path) -> None:
+    """What it takes from an old run is no new result, and what it writes is the last that was written."""
+    (flows / "it.toml").write_text(WRITE)
+    old, new = run(runtime), run(runtime, text="b")
+    only_end = RunFlow(flow="it", variables={"text": "b"}, chosen=Chosen(from_node="end"))
+
+    replayed(runtime, old, "end")
+    before = runtime.start_run(only_end).result(timeout_s=30)
+    assert [new, new] == [before.nodes[node].reused_from for node in ("text", "write")]
 
     replayed(runtime, old, "write")
-    after = runtime.submit(ReplayNode(run_id=old, node="each/0/say"))
-    assert isinstance(after, RunAccepted)
+    assert "a" == (tmp_path / "written").read_text()
+    after = runtime.start_run(only_end).result(timeout_s=30)
+    assert new == after.nodes["text"].reused_from
+    assert "succeeded" == after.nodes["write"].status
+    assert "b" == (tmp_path / "written").read_text()
 
-    assert 3 == len((tmp_path / "written").read_text().splitlines())
-    assert runtime.show(new).nodes["each"].status == "succeeded"
-    refusal = runtime.submit(ReplayNode(run_id=RunId("nobody"), node="a"))
+
+def test_a_request_to_replay(runtime: Runtime, flows: Path) -> None:
+    """A client's request is answered like that for a run."""
+    save(flows)
+    run_id = run(runtime)
+
+    accepted = runtime.submit(ReplayNode(run_id=run_id, node="each/0/say"))
+
+    assert isinstance(accepted, RunAccepted)
+    assert "it" == accepted.flow
+    refusal = runtime.submit(ReplayNode(run_id=run_id, node="nowhere"))
     assert isinstance(refusal, Refused)
+    assert "RUN-027" == refusal.errors[0].code
