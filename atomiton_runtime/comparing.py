@@ -47,7 +47,7 @@ def last_success_before(run: RunSummary, history: History) -> RunId | None:
     for limit in _LOOKED_THROUGH:
         succeeded = history(run.flow, statuses=("succeeded",), limit=limit)
         # The ids of runs sort by time.
-        before = (each for each in succeeded if each.run_id < run.run_id and _is_same_file(each, run))
+        before = (each for each in succeeded if each.run_id < run.run_id and _is_comparable(each, run))
         found = next(before, None)
         if found is not None or len(succeeded) < limit:
             return found.run_id if found is not None else None
@@ -93,7 +93,9 @@ def _journal(run_id: RunId, part: Part) -> list[RunEvent] | None:
     return None
 
 
-def _is_same_file(one: RunSummary, other: RunSummary) -> bool:
+def _is_comparable(one: RunSummary, other: RunSummary) -> bool:
+    if one.trigger == "replay":
+        return False  # it has executed one node
     return not one.flow_path or not other.flow_path or one.flow_path == other.flow_path
 
 

@@ -57,6 +57,18 @@ class ResumeRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", 
     """After the response come the new run's events, until its last."""
 
 
+class ReplayNode(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="replay"):
+    """Execute one node of a run once more, on the inputs that it had there."""
+
+    run_id: RunId
+    node: str
+    """Its whole id: `each/3/resize`."""
+    set: dict[str, Value] = {}
+    """Parameter, or `parameter.key` -> its value for this replay."""
+    follow: bool = False
+    """After the response come the new run's events, until its last."""
+
+
 class CancelRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="cancel"):
     """End a run."""
 
@@ -70,7 +82,9 @@ class FindLeft(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", t
     run_id: RunId
 
 
-Request: TypeAlias = RunFlow | ResumeRun | CancelRun | FindLeft
+RunRequest: TypeAlias = RunFlow | ResumeRun | ReplayNode
+"""What a run comes of."""
+Request: TypeAlias = RunFlow | ResumeRun | ReplayNode | CancelRun | FindLeft
 
 
 class RunAccepted(msgspec.Struct, frozen=True, kw_only=True, tag_field="response", tag="accepted"):

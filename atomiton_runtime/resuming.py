@@ -51,6 +51,9 @@ def continuation(
     """
     journals = _chain(run_id, known)
     first = _first(journals[-1])
+    if first.trigger == "replay":
+        hint = "`atomiton replay` executes a node once more"
+        raise UsageError("RUN-016", f"run {run_id} is a replay: there is nothing to continue", hint=hint)
     _refuse_ended(run_id, journals[-1], known)
     flow = known.flow(first.flow_path)
     if (flow.hash, called_flows(flow)) != (first.flow_hash, first.subflows):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self, cast
 
+import msgspec
+
 from atomiton_runtime.actors.base import ASK_TIMEOUT_S, Rank
 from atomiton_runtime.actors.event_bus import Fact
 from atomiton_runtime.actors.messages import (
@@ -19,6 +21,7 @@ from atomiton_runtime.actors.messages import (
     GetLeft,
     Left,
     ListFlows,
+    LoadFlow,
     ReadJournal,
     ReadPart,
     ReadSummaries,
@@ -34,6 +37,7 @@ from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
 from atomiton_runtime.explaining import Why, explain
 from atomiton_runtime.flow.entry import FlowEntry
+from atomiton_runtime.flow.findings import KeyPath
 from atomiton_runtime.flow.model import Flow, FlowTest
 from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.flow.variables import check_variables
@@ -42,12 +46,16 @@ from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.opening import UnkeptEnds, end_runs_of_the_dead, open_own, open_to_read
 from atomiton_runtime.planning import FlowPlan, plan
+from atomiton_runtime.replaying import Known as KnownToReplay
+from atomiton_runtime.replaying import replay
 from atomiton_runtime.requests import (
     Chosen,
+    ReplayNode,
     Request,
     Response,
     ResumeRun,
     RunFlow,
+    RunRequest,
 )
 from atomiton_runtime.resuming import Known, continuation
 from atomiton_runtime.run import events as ev
@@ -65,6 +73,7 @@ from atomiton_runtime.storage.engine import Durability, StorageEngine
 from atomiton_runtime.storage.limits import wanted_retention
 from atomiton_runtime.storage.retention import Retention
 from atomiton_runtime.testing import order_for_test
+from atomiton_runtime.values import Value
 
 log = logging.getLogger(__name__)
 # Whoever embeds the package decides where its log goes; without a word of theirs, nowhere.
@@ -276,10 +285,12 @@ class Runtime:
         """
         return self._start(RunFlow(flow=flow), variables)
 
-    def start_run(self, request: RunFlow | ResumeRun) -> Run:
-        """Execute what a client asks for; return at once. Raises as `run` and `resume` do."""
+    def start_run(self, request: RunRequest) -> Run:
+        """Execute what a client asks for; return at once. Raises as `run`, `resume` and `replay` do."""
         if isinstance(request, ResumeRun):
             return self.resume(request.run_id, rerun=request.rerun, skip=request.skip)
+        if isinstance(request, ReplayNode):
+            return self.replay(request.run_id, request.node, set=request.set)
         return self._start(request, dict(request.variables))
 
     def resume(self, run_id: RunId, *, rerun: Sequence[str] = (), skip: Sequence[str] = ()) -> Run:
@@ -302,6 +313,41 @@ class Runtime:
         )
         return self._begin(continuation(run_id, known, rerun=rerun, skip=skip))
 
+    def replay(self, run_id: RunId, node: str, *, set: Mapping[str, Value] | None = None) -> Run:
+        """Execute one node of a run once more, on the inputs that it had there; return at once.
+
+        Its definition is that of the flow's file as it is now; where the file or the node is gone, that of the run. It
+        is executed in earnest, also if it writes. All other nodes are left alone.
+
+        Args:
+            run_id: a run of whatever status that is no replay itself.
+            node: its whole id, also of a child: `each/3/resize`.
+            set: parameter -> value in its place, for this replay; `values.limit` names a key within a parameter.
+
+        Raises:
+            UsageError: there is no such run (RUN-001), or it cannot be replayed (RUN-027 to RUN-030), or what is set
+                is no valid value (the codes of flow files).
+            FlowInvalid: the flow's file has problems.
+        """
+        known = KnownToReplay(
+            journal=self.journal, load=self._load, text=self._text_of, attempt=self._system.attempt
+        )
+        return self._begin(replay(run_id, node, known, changes=set))
+
+    def _load(self, path: str, content: bytes | None, changes: Mapping[KeyPath, Value]) -> Flow:
+        self._must_live()
+        wanted = LoadFlow(path=path, content=content, changes=changes)
+        return cast(Flow, self._system.shelf.ask(wanted, asker=Rank.CLIENT))
+
+    def _text_of(self, queued: ev.RunQueued) -> bytes | None:
+        """Return the text of the flow of a run; None: it is not kept, or not any more."""
+        if queued.source is msgspec.UNSET:
+            return None
+        try:
+            return self._engine.large_values.read(queued.source)
+        except StorageError:
+            return None
+
     def run_test(self, flow: Flow, test: FlowTest) -> Run:
         """Execute what a test of a flow needs; return at once. Nothing that may write is executed unasked.
 
@@ -318,7 +364,7 @@ class Runtime:
         """Continue the runs that a crash has cut, of flows that want that; say which need a decision."""
         seen: set[FlowId] = set()
         for summary in self.history(statuses=("interrupted",), limit=_LATER_RUNS):
-            if summary.flow in seen or summary.trigger == "resume":
+            if summary.flow in seen or summary.trigger in ("resume", "replay"):
                 continue  # one that was cut while it was continued may be what cuts: a person should look
             seen.add(summary.flow)
             first = self.first_event(summary.run_id)

@@ -16,11 +16,13 @@ from atomiton_runtime.requests import (
     FindLeft,
     LeftToEnd,
     Refused,
+    ReplayNode,
     Request,
     Response,
     ResumeRun,
     RunAccepted,
     RunFlow,
+    RunRequest,
 )
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunFailed, is_final
 from atomiton_runtime.running import Run
@@ -34,7 +36,7 @@ _LEFT_TIMEOUT_S = 0.25
 class Served(Protocol):
     """What a runtime does for its clients; each raises an `AtomitonError` where it cannot."""
 
-    def start_run(self, request: RunFlow | ResumeRun) -> Run:
+    def start_run(self, request: RunRequest) -> Run:
         """Execute what a client asks for; return at once."""
         ...
 
@@ -55,7 +57,7 @@ def submit(runtime: Served, request: Request) -> Response:
     """Answer a request; what the client did wrong is `Refused`, never raised."""
     try:
         match request:
-            case RunFlow() | ResumeRun():
+            case RunFlow() | ResumeRun() | ReplayNode():
                 run = runtime.start_run(request)
                 return RunAccepted(run_id=run.id, flow=run.flow)
             case CancelRun(run_id=run_id, reason=reason):
@@ -69,9 +71,8 @@ def submit(runtime: Served, request: Request) -> Response:
 
 def serve(runtime: Served, request: Request) -> Answer:
     """Answer the request of another process: a run is accepted once that is kept, and may be followed."""
-    return (
-        _serve_run(runtime, request) if isinstance(request, RunFlow | ResumeRun) else submit(runtime, request)
-    )
+    is_run = isinstance(request, RunFlow | ResumeRun | ReplayNode)
+    return _serve_run(runtime, request) if is_run else submit(runtime, request)
 
 
 def left_there(data: Path, process: str, run_id: RunId) -> tuple[str, ...] | None:
@@ -83,7 +84,7 @@ def left_there(data: Path, process: str, run_id: RunId) -> tuple[str, ...] | Non
     return answer.nodes if isinstance(answer, LeftToEnd) else None
 
 
-def _serve_run(runtime: Served, request: RunFlow | ResumeRun) -> Iterator[Response | Sequence[RunEvent]]:
+def _serve_run(runtime: Served, request: RunRequest) -> Iterator[Response | Sequence[RunEvent]]:
     try:
         run = runtime.start_run(request)
     except AtomitonError as error:

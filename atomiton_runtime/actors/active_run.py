@@ -8,10 +8,10 @@ from typing import cast
 
 import msgspec
 
-from atomiton_runtime.actors.messages import ExecuteNode, Iteration, StartRun
+from atomiton_runtime.actors.messages import ExecuteNode, Frame, Iteration, StartRun
 from atomiton_runtime.actors.speech import CUT, MAX_RUN_CHARS
 from atomiton_runtime.flow.linking import called_flows
-from atomiton_runtime.flow.model import Flow, Node, PortRef
+from atomiton_runtime.flow.model import Node, PortRef
 from atomiton_runtime.ids import ROOT, NodeId, ScopeId
 from atomiton_runtime.nodes.base import CancelToken
 from atomiton_runtime.run import events as ev
@@ -21,7 +21,7 @@ from atomiton_runtime.run.fold import apply
 from atomiton_runtime.run.given import Answer, AttemptTimeout, Given, Now, Opened, RetryDue, RunTimeout
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.reuse import Digest
-from atomiton_runtime.run.scope import BodyState, EndedChain, EndedLink, Owner, Scope, unpacked
+from atomiton_runtime.run.scope import BodyState, EndedChain, EndedLink, Owner, Scope, new_scope, unpacked
 from atomiton_runtime.run.state import Place, RunState, new_run
 from atomiton_runtime.values import Value, decode, encode
 
@@ -37,7 +37,12 @@ class ActiveRun:
     )  # fmt: skip
 
     def __init__(self, request: StartRun, at: datetime, process: str) -> None:
-        flow = request.flow
+        flow, excerpt = request.flow, request.excerpt
+        root = new_scope(flow, flow)
+        frame, sinks = Frame(flow, request.variables), [flow.nodes[index].id for index in flow.sinks]
+        if excerpt is not None:
+            root = new_scope(excerpt.graph, excerpt.frame.flow, prefix=excerpt.prefix)
+            frame, sinks = excerpt.frame, [excerpt.wanted]
         self.request = request
         self.first = ev.RunQueued(
             run_id=request.run_id,
@@ -48,14 +53,14 @@ class ActiveRun:
             flow_path=flow.path,
             trigger=request.trigger,
             variables=request.variables,
-            nodes=tuple(node.id for node in flow.nodes),
-            sinks=tuple(flow.nodes[index].id for index in flow.sinks),
+            nodes=tuple(root.id_of(node) for node in root.graph.nodes),
+            sinks=tuple(sinks),
             process=process,
             subflows=called_flows(flow),
             resumes=request.resumes,
             source=flow.source or msgspec.UNSET,
         )
-        self.state: RunState = apply(new_run(flow, request.run_id, request.kept), self.first)
+        self.state: RunState = apply(new_run(flow, request.run_id, request.kept, root=root), self.first)
         self.began: float | None = None
         """By the monotonic clock; None while the run waits for its turn."""
         self.started_at = at.isoformat()
@@ -63,7 +68,7 @@ class ActiveRun:
         """What is to be given back, and when, by the monotonic clock."""
         self.tokens: dict[Place, CancelToken] = {}
         """Node -> the token of the attempt that runs."""
-        self._frames: dict[ScopeId, Frame] = {ROOT: Frame(flow, request.variables)}
+        self._frames: dict[ScopeId, Frame] = {ROOT: frame}
         """What the nodes of the flow, and of each execution of a body, know of their surroundings."""
         self._items: dict[Place, Sequence[msgspec.Raw]] = {}
         """Node -> the items of the executions of its body: they are no part of the state, for they are many."""
@@ -98,23 +103,16 @@ class ActiveRun:
     def _frame(self, scope: Scope) -> "Frame":
         owner = scope.owner
         assert owner is not None
-        around = self._frames[owner.scope]
         node = self.state.scopes[owner.scope].nodes[owner.node]
         assert node.body is not None
         item = self._item(owner, node.body, scope.index)
-        if scope.flow is scope.graph:
-            return Frame(scope.flow, cast("dict[str, Value]", decode(item)))
-        iteration = around.iteration
-        if node.body.plan.numbered:
-            outer = iteration if iteration is not None and iteration.numbered else None
-            iteration = Iteration(item, scope.index, outer)
-        return Frame(around.flow, around.variables, item, iteration or Iteration(item, 0, numbered=False))
+        return inner_frame(self._frames[owner.scope], scope, item, numbered=node.body.plan.numbered)
 
     def _item(self, owner: Owner, body: BodyState, index: int) -> msgspec.Raw:
         items = self._items[owner.scope, owner.node]
         if body.plan.count is None and index:
             return _last_result(body)
-        return items[index] if items else msgspec.Raw(encode(index))
+        return item_of(items, index)
 
     def order(self, effect: Execute) -> ExecuteNode:
         """Return the order for a step of an attempt, with a token of its own."""
@@ -134,8 +132,8 @@ class ActiveRun:
             variables=frame.variables,
             trigger=request.trigger,
             started_at=self.started_at,
-            inputs=tuple([_port_value(scope, ref) for ref in refs]),
-            hashes=tuple([_port_hash(scope, ref) for ref in refs]),
+            inputs=tuple([port_value(scope, ref) for ref in refs]),
+            hashes=tuple([port_hash(scope, ref) for ref in refs]),
             default=frame.input,
             iteration=frame.iteration,
             cancel=token,
@@ -199,15 +197,27 @@ class ActiveRun:
         return [timer for _, _, timer in due]
 
 
-class Frame(msgspec.Struct, frozen=True):
-    """What the nodes of the flow, or of one execution of a body, know of their surroundings."""
+def inner_frame(around: Frame, scope: Scope, item: msgspec.Raw, *, numbered: bool) -> Frame:
+    """Return what the nodes of one execution of a body know of their surroundings.
 
-    flow: Flow
-    """The flow in whose file they are written."""
-    variables: dict[str, Value]
-    input: msgspec.Raw | None = None
-    """Of a node without an `input` key."""
-    iteration: Iteration | None = None
+    Args:
+        around: what the node with the body knows.
+        scope: the execution.
+        item: its item, or input; where a flow is called, its variables.
+        numbered: whether it is one of a loop.
+    """
+    if scope.flow is scope.graph:
+        return Frame(scope.flow, cast("dict[str, Value]", decode(item)))
+    iteration = around.iteration
+    if numbered:
+        outer = iteration if iteration is not None and iteration.numbered else None
+        iteration = Iteration(item, scope.index, outer)
+    return Frame(around.flow, around.variables, item, iteration or Iteration(item, 0, numbered=False))
+
+
+def item_of(items: Sequence[msgspec.Raw], index: int) -> msgspec.Raw:
+    """Return the item of an execution of a body; where there are none, it is the index."""
+    return items[index] if items else msgspec.Raw(encode(index))
 
 
 def _last_result(body: BodyState) -> msgspec.Raw:
@@ -228,7 +238,7 @@ def _in_order(chain: EndedChain) -> tuple[EndedLink, ...]:
     return tuple(ended)
 
 
-def _port_value(scope: Scope, ref: PortRef) -> msgspec.Raw | None:
+def port_value(scope: Scope, ref: PortRef) -> msgspec.Raw | None:
     """Return the encoded value of a port of a settled node; None where there is none."""
     if not has_value(scope, ref):
         return None
@@ -248,6 +258,6 @@ def _port_value(scope: Scope, ref: PortRef) -> msgspec.Raw | None:
     return _NULL if node.outputs is None else node.outputs.get(ref.port, _NULL)
 
 
-def _port_hash(scope: Scope, ref: PortRef) -> Digest | None:
+def port_hash(scope: Scope, ref: PortRef) -> Digest | None:
     """Return the hash of the value of a port, where it is known already."""
     return scope.nodes[scope.graph.index_of[ref.node]].hashes.get(ref.port) if has_value(scope, ref) else None

@@ -1,10 +1,11 @@
 """Keeps the flows: answers them by id or path, and judges what the watcher finds in their files."""
 
+import contextlib
 import errno
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import assert_never
 
@@ -32,6 +33,7 @@ from atomiton_runtime.actors.messages import (
     FlowSaved,
     GetFlow,
     ListFlows,
+    LoadFlow,
     LookAgain,
     Publish,
     ShelfMessage,
@@ -50,6 +52,7 @@ from atomiton_runtime.actors.subflows import linked
 from atomiton_runtime.actors.types_beside import ChangingCatalogue, type_notices
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, StorageError, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
+from atomiton_runtime.flow.findings import KeyPath
 from atomiton_runtime.flow.loader import load_flow
 from atomiton_runtime.flow.lookup import did_you_mean
 from atomiton_runtime.flow.model import Flow
@@ -84,10 +87,10 @@ class ShelfBook:
 class FlowShelf(GuardedActor[ShelfMessage]):
     """Holds the last valid version of each flow.
 
-    Owns: what is known of each flow file. Receives: `GetFlow` and `ListFlows` (asked by clients), `FileSettled`,
-    `FileUnreadable`, `FileGone` and `TypesChanged` (from the watcher). Sends: `FlowSaved` to the conductor,
-    `LookAgain` to the watcher, notices to the bus. Rank: SHELF. When it dies its successor has the same book and
-    mailbox.
+    Owns: what is known of each flow file. Receives: `GetFlow`, `LoadFlow` and `ListFlows` (asked by clients),
+    `FileSettled`, `FileUnreadable`, `FileGone` and `TypesChanged` (from the watcher). Sends: `FlowSaved` to the
+    conductor, `LookAgain` to the watcher, notices to the bus. Rank: SHELF. When it dies its successor has the same
+    book and mailbox.
 
     Files are read when they are asked for and have changed since, so that without a watcher nothing is stale.
     That a file was *saved* is the watcher's word alone: what was loaded because somebody asked is told all the
@@ -132,6 +135,9 @@ class FlowShelf(GuardedActor[ShelfMessage]):
             case GetFlow(ref=ref):
                 self._catalogue.refresh()
                 return self._flow(ref)
+            case LoadFlow():
+                self._catalogue.refresh()
+                return self._version(message)
             case ListFlows(only=only):
                 self._catalogue.refresh()
                 return self._entries(self._names() if only is None else self._names_of(only))
@@ -175,6 +181,30 @@ class FlowShelf(GuardedActor[ShelfMessage]):
             return flow
         self._shelved[shelved.path] = msgspec.structs.replace(shelved, flow=flow)
         return flow
+
+    def _version(self, wanted: LoadFlow) -> Flow:
+        """Return a flow as it is wanted, which nobody else gets to see."""
+        path, content = wanted.path, wanted.content
+        if content is None:
+            match _patient_look(path):
+                case Content(data=content):
+                    pass
+                case Unreadable(error=error):
+                    raise FlowInvalid((unreadable_problem(path, error),))
+                case Changing():
+                    raise FlowInvalid((unreadable_problem(path, _changing(path)),))
+                case Missing():
+                    raise self._no_such_flow(path, is_path=True)
+            refusal = self._trust.distrust(path)
+            if refusal is not None:
+                raise FlowInvalid((unreadable_problem(path, refusal),))
+        loaded = self._load(content, Shelved(path=path), wanted.changes)
+        if not isinstance(loaded, Flow):
+            raise FlowInvalid(loaded)
+        if self._sources is not None and not wanted.changes:
+            with contextlib.suppress(StorageError):  # a full disk is told of where results cannot be kept
+                loaded = msgspec.structs.replace(loaded, source=self._sources.keep(content))
+        return self._linked(loaded)
 
     def _linked(self, flow: Flow) -> Flow:
         return linked(flow, self._refreshed, self._folder)
@@ -244,8 +274,7 @@ class FlowShelf(GuardedActor[ShelfMessage]):
             case Unreadable(error=error, signature=signature):
                 fresh = without_content(known or Shelved(path=path), error, signature)
             case Changing():
-                error = ErrorInfo("WATCH-001", f"{Path(path).name} is being written to all the time")
-                fresh = known or without_content(Shelved(path=path), error, None)
+                fresh = known or without_content(Shelved(path=path), _changing(path), None)
             case Missing():
                 return self._known_though_missing(path)
         self._shelved[path] = fresh
@@ -280,10 +309,10 @@ class FlowShelf(GuardedActor[ShelfMessage]):
         flow = shelved.flow
         return bool(shelved.problems) or flow is None or not _uses_only(flow, self._catalogue.is_fixed)
 
-    def _load(self, data: bytes, shelved: Shelved) -> Loaded:
+    def _load(self, data: bytes, shelved: Shelved, changes: Mapping[KeyPath, object] | None = None) -> Loaded:
         path = shelved.path
         try:
-            return load_flow(data, Path(path), self._catalogue, shelved.flow)
+            return load_flow(data, Path(path), self._catalogue, shelved.flow, changes)
         except Exception as error:  # a border: one file must not take the other flows along
             log.error("the loader failed on %s", path, exc_info=error)
             message = f"the runtime itself failed on this file: {error!r}"
@@ -380,6 +409,10 @@ def _folder_refused(folder: Path, error: OSError) -> RuntimeUnusable:
         f"the flows folder {folder} cannot be read: {error.strerror}",
         hint=hints.get(error.errno or 0, "raise the limit (`ulimit -n`)"),
     )
+
+
+def _changing(path: str) -> ErrorInfo:
+    return ErrorInfo("WATCH-001", f"{Path(path).name} is being written to all the time")
 
 
 def _patient_look(path: str) -> Look:

@@ -7,6 +7,7 @@ import msgspec
 
 from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.flow.findings import KeyPath
 from atomiton_runtime.flow.model import Body, Flow, Node
 from atomiton_runtime.ids import ROOT, FlowId, NodeId, RunId, ScopeId
 from atomiton_runtime.nodes.base import CancelToken
@@ -45,6 +46,38 @@ class Reuse(msgspec.Struct, frozen=True, kw_only=True):
     """Nodes of the flow itself that are to be executed in any case, with all that is within them."""
 
 
+class Iteration(msgspec.Struct, frozen=True):
+    """What `item`, `index` and `outer` mean to a node within a body."""
+
+    item: msgspec.Raw
+    index: int
+    outer: "Iteration | None" = None
+    numbered: bool = True
+    """False: there is no loop around, so that `item` is the body's input."""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """What the nodes of the flow, or of one execution of a body, know of their surroundings."""
+
+    flow: Flow
+    """The flow in whose file they are written."""
+    variables: dict[str, Value]
+    input: msgspec.Raw | None = None
+    """Of a node without an `input` key."""
+    iteration: Iteration | None = None
+
+
+class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a flow that a replay is about: the flow's own nodes, or those of one execution of a body."""
+
+    wanted: NodeId
+    """The whole id of the one node that is executed."""
+    graph: Body
+    prefix: str
+    """What the ids of its nodes begin with: nothing, or `each/3/`."""
+    frame: Frame
+
+
 class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     """From a client or the conductor itself: accept a run. `variables` are checked and complete."""
 
@@ -57,6 +90,8 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     kept: Mapping[NodeId, Kept] = {}
     """Node -> what became of it there: it is not executed again."""
     reuse: Reuse = Reuse()
+    excerpt: Excerpt | None = None
+    """What of the flow the run is about; None: all of it."""
 
 
 class EndRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,16 +184,6 @@ ConductorMessage: TypeAlias = (
 )
 
 # --- NodeExecution ----------------------------------------------------------------------------------------
-
-
-class Iteration(msgspec.Struct, frozen=True):
-    """What `item`, `index` and `outer` mean to a node within a body."""
-
-    item: msgspec.Raw
-    index: int
-    outer: "Iteration | None" = None
-    numbered: bool = True
-    """False: there is no loop around, so that `item` is the body's input."""
 
 
 class ExecuteNode(msgspec.Struct, frozen=True, kw_only=True):
@@ -331,6 +356,20 @@ class GetFlow(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
 
 
+class LoadFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """From a client, asked: answers the `Flow` of a text, or of a file as it is now; what is shelved stays.
+
+    Raises in the asker: `UsageError` FLOW-404 (no such file), `FlowInvalid` (problems, whatever was valid before).
+    """
+
+    path: str
+    """Of the flow's file, absolute."""
+    content: bytes | None = None
+    """The text; None: that of the file."""
+    changes: Mapping[KeyPath, Value] = {}
+    """What it is to say instead: key path -> value."""
+
+
 class ListFlows(msgspec.Struct, frozen=True, kw_only=True):
     """From a client, asked: answers a tuple of `FlowEntry`, sorted by id; what is not loaded yet is loaded."""
 
@@ -366,7 +405,9 @@ class TypesChanged(msgspec.Struct, frozen=True):
     """From the watcher, and from a shelf that begins: node types may have changed; what uses them is checked again."""
 
 
-ShelfMessage: TypeAlias = GetFlow | ListFlows | FileSettled | FileUnreadable | FileGone | TypesChanged
+ShelfMessage: TypeAlias = (
+    GetFlow | LoadFlow | ListFlows | FileSettled | FileUnreadable | FileGone | TypesChanged
+)
 
 # --- FlowWatcher ------------------------------------------------------------------------------------------
 

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _LOOKED_AT_RUNS = 4
 """Of a flow: the newest may have been cancelled before it came to some nodes."""
+_PASSED_OVER_RUNS = 12
+"""So many replays among them do not keep earlier results from being found."""
 Pulse = Callable[[], None]
 """Raises when the work is to be given up."""
 
@@ -201,15 +203,20 @@ class Reusing:
         """Return node of the flow itself -> its last result, as far as the newest runs have some."""
         found: dict[NodeId, Kept] = {}
         try:
-            for run_id in self._results.newest_runs(flow.path, limit=_LOOKED_AT_RUNS):
+            looked_at = 0
+            for run_id in self._results.newest_runs(flow.path, limit=_LOOKED_AT_RUNS + _PASSED_OVER_RUNS):
                 if run_id == before:
                     continue
+                journal = self._results.journal(run_id)
+                if not journal or _is_replay(journal[0]):
+                    continue  # what it took was of a run that may be old; its own result is found by its key
+                looked_at += 1
                 settled = Settled()
-                for event in self._results.journal(run_id):
+                for event in journal:
                     if "/" not in getattr(event, "node", "/"):
                         settled.take(event)
                 found = settled.kept | found
-                if all(node.id in found for node in flow.nodes):
+                if looked_at == _LOOKED_AT_RUNS or all(node.id in found for node in flow.nodes):
                     break
         except AtomitonError as error:
             log.warning("earlier runs cannot be looked at: %s", error.message)
@@ -232,6 +239,10 @@ class Settled:
                 self.failed.append(event.node)
             case _:
                 return
+
+
+def _is_replay(event: RunEvent) -> bool:
+    return isinstance(event, ev.RunQueued) and event.trigger == "replay"
 
 
 def _kept_hash(kept: Kept, ref: PortRef) -> str:

@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 
 import pykka
 
-from atomiton_runtime.actors.attempt import Tools
+from atomiton_runtime.actors.attempt import Tools, attempt
 from atomiton_runtime.actors.base import Address, Rank, stop_actor
 from atomiton_runtime.actors.conductor import Conductor, ConductorBook
 from atomiton_runtime.actors.event_bus import EventBus, EventBusActor, Subscriptions
 from atomiton_runtime.actors.flow_shelf import FlowShelf, ShelfBook
 from atomiton_runtime.actors.flow_watcher import FlowWatcher, WatcherBook
-from atomiton_runtime.actors.messages import Ping
+from atomiton_runtime.actors.messages import ExecuteNode, Ping
 from atomiton_runtime.actors.node_execution import NodeExecution
 from atomiton_runtime.actors.reusing import Reusing
 from atomiton_runtime.actors.storage_keeper import KeeperBook, StorageKeeper
@@ -24,6 +24,7 @@ from atomiton_runtime.actors.workers import Workers
 from atomiton_runtime.clock import SystemClock
 from atomiton_runtime.nodes.fingerprints import Fingerprints
 from atomiton_runtime.nodes.registry import NodeCatalogue
+from atomiton_runtime.run.given import Answer
 from atomiton_runtime.secrecy.vault import Vault
 from atomiton_runtime.storage.engine import StorageEngine
 from atomiton_runtime.storage.retention import Housekeeping, Retention
@@ -156,6 +157,11 @@ class ActorSystem:
         closing.start()
         closing.join(_left_s(deadline))
         return [*busy, *(["the end of a node type"] if closing.is_alive() else ())]
+
+    def attempt(self, order: ExecuteNode) -> Answer:
+        """Execute a step in the caller's thread: one that looks, and changes nothing."""
+        tools = self.tools
+        return attempt(order, tools)
 
     def _add(self, address: Address, start: Start) -> None:
         self._factories[address.name] = address, start

@@ -28,6 +28,7 @@ COMMANDS = {
     "diff": "Show what differs between two runs.",
     "cancel": "End a run, whichever process executes it.",
     "resume": "Continue a run that did not come to its end.",
+    "replay": "Execute one node of a run once more.",
     "watch": "Run flows when their files are saved.",
     "tray": "Put the flows into the tray of the desktop.",
     "autostart": "Start the tray with the desktop, or not.",

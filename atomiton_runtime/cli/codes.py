@@ -20,5 +20,6 @@ CODES: dict[str, str] = {
     "CLI-099": "a fault of atomiton itself",
     "CLI-024": "a run was left to the process that executes it, which is cancelling it",
     "CLI-025": "the owner of the data folder runs the flows of another folder",
+    "CLI-027": "a `--set` cannot be understood",
     "CLI-026": "there is no earlier run to compare with",
 }

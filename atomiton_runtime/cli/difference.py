@@ -112,7 +112,7 @@ def _nodes(told: RunDifference) -> list[str]:
             if said is not None:
                 lines.append(f"  {_names(group)}  {said}")
                 continue
-            lines += [line for node in group[:shown] for line in _node(node)]
+            lines += [line for node in group[:shown] for line in node_lines(node)]
             if len(group) > shown and body:
                 lines.append(f"  … and {wording.counted(len(group) - shown, 'more node')} within {body}")
             elif len(group) > shown:
@@ -140,7 +140,8 @@ def _status(told: NodeDifference) -> str:
     return f"{wording.status(told.status.old)} -> {wording.status(told.status.new)}"
 
 
-def _node(told: NodeDifference) -> list[str]:
+def node_lines(told: NodeDifference) -> list[str]:
+    """Return what differs of one node."""
     lines = [f"  {wording.one_line(told.node)}  {_status(told)}".rstrip()]
     if told.error is not None:
         for sign, error in (("-", told.error.old), ("+", told.error.new)):

@@ -14,7 +14,7 @@ import click
 
 from atomiton_runtime.cli.failures import error_text
 from atomiton_runtime.errors import ErrorInfo
-from atomiton_runtime.requests import ResumeRun, RunFlow
+from atomiton_runtime.requests import RunRequest
 from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.run.events import FINAL_EVENTS, RunEvent, is_final
 from atomiton_runtime.run.notices import Notice, NoticeRaised
@@ -64,7 +64,7 @@ class SignalInbox(Protocol):
         ...
 
 
-def execute(runtime: Runtime, request: RunFlow | ResumeRun, display: Display) -> tuple[RunDocument, int]:
+def execute(runtime: Runtime, request: RunRequest, display: Display) -> tuple[RunDocument, int]:
     """Run a flow to its end and return its document and the exit code.
 
     The first SIGINT, SIGTERM or SIGHUP cancels the run, the second one its clean-up as well, and the end is awaited;

@@ -21,7 +21,7 @@ from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable, UsageError
 from atomiton_runtime.flow.variables import VariablesInvalid
 from atomiton_runtime.ids import RunId, new_run_id
 from atomiton_runtime.ownership import PATIENCE_S, Owner, owner_of
-from atomiton_runtime.requests import STOPPED, CancelRun, Refused, ResumeRun, RunAccepted, RunFlow
+from atomiton_runtime.requests import STOPPED, CancelRun, Refused, RunAccepted, RunFlow, RunRequest
 from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.running import Run
@@ -36,9 +36,7 @@ _CANCEL_TIMEOUT_S = 2.0
 _Inbox: TypeAlias = "queue.SimpleQueue[signal.Signals]"
 
 
-def execute_there(
-    runtime: Runtime, request: RunFlow | ResumeRun, display: Display
-) -> tuple[RunDocument, int] | None:
+def execute_there(runtime: Runtime, request: RunRequest, display: Display) -> tuple[RunDocument, int] | None:
     """Let the owner execute a run to its end, and return its document and the exit code; None: there is no owner.
 
     An owner that ends or dies before it has accepted the run is replaced: by the next one, or by None. Signals cancel
@@ -75,7 +73,7 @@ def _await_another(inbox: _Inbox) -> None:
 
 
 def _execute_at(
-    runtime: Runtime, owner: Owner, asked: RunFlow | ResumeRun, follower: "_Follower"
+    runtime: Runtime, owner: Owner, asked: RunRequest, follower: "_Follower"
 ) -> tuple[RunDocument, int] | None:
     """Let this owner execute the run to its end; None: it has not begun, and may be asked for again."""
     data = runtime.places.data

@@ -16,7 +16,7 @@ from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.progress import LiveProgress, Silence
 from atomiton_runtime.cli.results import print_json, print_results
 from atomiton_runtime.flow.model import Flow
-from atomiton_runtime.requests import Chosen, ResumeRun, RunFlow
+from atomiton_runtime.requests import Chosen, RunFlow, RunRequest
 from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.runtime import Runtime
 
@@ -54,11 +54,20 @@ def command(
 
 
 def execute_or_hand_over(
-    runtime: Runtime, request: RunFlow | ResumeRun, flow: Flow, display: Display
+    runtime: Runtime, request: RunRequest, flow: Flow | None, display: Display
 ) -> tuple[RunDocument, int]:
-    """Let the owner of the data folder execute a run, if there is one; else execute it here."""
-    # What was written here may mean another file in the folders of the other process.
-    there = msgspec.structs.replace(request, flow=flow.path) if isinstance(request, RunFlow) else request
+    """Let the owner of the data folder execute a run, if there is one; else execute it here.
+
+    Args:
+        runtime: of this process.
+        request: what is to be executed.
+        flow: the one that is asked for; None: a run is.
+        display: what shows the run.
+    """
+    there = request
+    if isinstance(request, RunFlow) and flow is not None:
+        # What was written here may mean another file in the folders of the other process.
+        there = msgspec.structs.replace(request, flow=flow.path)
     return execute_there(runtime, there, display) or execute(runtime, request, display)
 
 

@@ -1,6 +1,8 @@
 """Reads a flow file: bytes in, a whole and valid `Flow` or all of its problems out."""
 
+import copy
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -24,7 +26,11 @@ _EXAMPLE = 'the least is:\n[nodes.hello]\ntype = "edit-fields"\nvalues = { greet
 
 
 def load_flow(
-    content: bytes, path: Path, catalogue: Catalogue, before: Flow | None = None
+    content: bytes,
+    path: Path,
+    catalogue: Catalogue,
+    before: Flow | None = None,
+    changes: Mapping[KeyPath, object] | None = None,
 ) -> Flow | tuple[Problem, ...]:
     """Return the flow in `content`, or everything that is wrong with it, in the order of the file.
 
@@ -36,10 +42,13 @@ def load_flow(
         catalogue: the node types there are.
         before: an earlier version of the flow, if there is one: only what has changed is read anew. The answer
             is the same.
+        changes: what the flow is to say instead of what the file says: key path, through tables alone -> value.
     """
     source = read_source(content, str(path))
     if isinstance(source, Problem):
         return (source,)
+    if changes:
+        source = source._replace(data=_changed(source.data, changes))
     findings = Findings()
     flow = _read(source, content, path, catalogue, before, findings)
     if not findings.found:
@@ -97,6 +106,17 @@ def _read(
         handled=body.handled,
         readings=readings.kept,
     )
+
+
+def _changed(data: dict[str, object], changes: Mapping[KeyPath, object]) -> dict[str, object]:
+    """Return what a file says, with other values; tables that are not there are made."""
+    changed: dict[str, object] = copy.deepcopy(data)
+    for path, value in changes.items():
+        table = changed
+        for key in path[:-1]:
+            table = cast("dict[str, object]", table.setdefault(cast(str, key), {}))
+        table[cast(str, path[-1])] = value
+    return changed
 
 
 def _lines(text: str) -> dict[KeyPath, int]:

@@ -27,4 +27,8 @@ CODES: dict[str, str] = {
     "RUN-024": "a test would execute a node that may change the outside, without allowing it",
     "RUN-025": "a node is named that the flow does not have",
     "RUN-026": "choices of what is to be executed contradict each other",
+    "RUN-027": "a node is to be replayed that neither the flow nor the run has",
+    "RUN-028": "the run has nothing that the node could be replayed with",
+    "RUN-029": "a replay cannot be replayed itself",
+    "RUN-030": "something is to be set for a replay that is no parameter",
 }

@@ -159,14 +159,15 @@ def _nodes(old: Mapping[str, NodeDocument], new: Mapping[str, NodeDocument]) -> 
     for node, state in new.items():
         if node not in old:
             yield NodeDifference(node=node, only_in="new", status=state.status)
-        elif (told := _node(node, old[node], state)) is not None:
+        elif (told := compare_nodes(node, old[node], state)) is not None:
             yield told
     for node, state in old.items():
         if node not in new:
             yield NodeDifference(node=node, only_in="old", status=state.status)
 
 
-def _node(node: str, old: NodeDocument, new: NodeDocument) -> NodeDifference | None:
+def compare_nodes(node: str, old: NodeDocument, new: NodeDocument) -> NodeDifference | None:
+    """Return what differs between what became of a node in two runs; None: nothing."""
     outputs = None
     if old.outputs is not None and new.outputs is not None:
         outputs = compare_objects(old.outputs, new.outputs)

@@ -108,12 +108,13 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         return NodeId(f"{self.prefix}{node.id}") if self.prefix else node.id
 
 
-def new_scope(graph: Body, flow: Flow, *, always: bool = False) -> Scope:
+def new_scope(graph: Body, flow: Flow, *, always: bool = False, prefix: str = "") -> Scope:
     """Return the nodes of a flow or body before anything has happened to them."""
     return Scope(
         graph=graph,
         flow=flow,
         always=always,
+        prefix=prefix,
         nodes=Pages([NodeState()] * len(graph.nodes)),
         waiting=Pages([len(parents) for parents in graph.parents]),
         unsettled=len(graph.nodes),

@@ -129,23 +129,27 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         return self.scopes[ROOT].nodes
 
 
-def new_run(flow: Flow, run_id: RunId, kept: Mapping[NodeId, Kept] | None = None) -> RunState:
+def new_run(
+    flow: Flow, run_id: RunId, kept: Mapping[NodeId, Kept] | None = None, *, root: Scope | None = None
+) -> RunState:
     """Return the state of a run before its first event.
 
     Args:
         flow: what is executed.
         run_id: the run.
         kept: what is not to be executed again; see `resume.plan_resume`.
+        root: the nodes that the run is about; None: those of the flow.
     """
+    root = root or new_scope(flow, flow)
     ready: Chain = None
-    for index in range(len(flow.nodes) - 1, -1, -1):
-        if not flow.parents[index]:
+    for index in range(len(root.graph.nodes) - 1, -1, -1):
+        if not root.graph.parents[index]:
             ready = ((ROOT, index), ready)
     return RunState(
         run_id=run_id,
         flow=flow,
-        scopes={ROOT: new_scope(flow, flow)},
-        scope_of={"": ROOT},
+        scopes={ROOT: root},
+        scope_of={root.prefix: ROOT},
         ready_front=ready,
         kept=kept or {},
     )

@@ -37,7 +37,7 @@ from atomiton_runtime.tray.state import TrayState
 from tests.contract import written
 from tests.doubles.runtime import FakeRuntime
 
-BY_TRAY, BY_CLI, HANDED_OVER, RESUME, CANCEL, LEFT = written.requests()
+BY_TRAY, BY_CLI, HANDED_OVER, RESUME, REPLAY, CANCEL, LEFT = written.requests()
 ACCEPTED, CANCELLING, NO_FLOW, NO_RUN, LEFT_TO_END = written.responses()
 EVENTS = written.events()
 CANCELLED = written.events("events-of-a-cancelled-run")

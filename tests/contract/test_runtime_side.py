@@ -20,7 +20,7 @@ from atomiton_runtime.run.events import FINAL_EVENTS
 from tests.contract import written
 from tests.doubles.addresses import Collected
 
-BY_TRAY, BY_CLI, HANDED_OVER, RESUME, CANCEL, LEFT = written.requests()
+BY_TRAY, BY_CLI, HANDED_OVER, RESUME, REPLAY, CANCEL, LEFT = written.requests()
 ACCEPTED, CANCELLING, NO_FLOW, NO_RUN, LEFT_TO_END = map(written.shape, written.responses())
 
 
