@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from atomiton_runtime.actors.keying import LOOKS, READS, descendants, input_hash, written_key
+from atomiton_runtime.actors.keying import LOOKS, READS, descendants, input_hash, written_at, written_key
 from atomiton_runtime.errors import AtomitonError
 from atomiton_runtime.flow.graph import parents_first
 from atomiton_runtime.flow.model import Flow, Node, PortRef
@@ -112,16 +112,28 @@ class Reusing:
         if settled.failed:
             return f"{settled.failed[0]} had failed"
         for node_id, inner in settled.kept.items():
-            now = NodeId(f"{wanted.node_id}/{node_id.removeprefix(before)}")
-            reason = self._why_not_inner(wanted, now, inner, pulse)
+            path = node_id.removeprefix(before)
+            reason = self._why_not_inner(wanted, path, inner, pulse, reused=inner.source != kept.source)
             if reason is not None:
-                return f"{now}: {reason}"
+                return f"{wanted.node_id}/{path}: {reason}"
         return None if settled.kept else "what was executed within is not known any more"
 
-    def _why_not_inner(self, wanted: Wanted, node_id: NodeId, kept: Kept, pulse: Pulse) -> str | None:
-        leaf = Wanted(flow_path=wanted.flow_path, node=_LEAF, flow=wanted.flow, node_id=node_id)
-        reason = self.why_not(leaf, kept, pulse)
-        return reason or self.changed_read(kept, pulse)
+    def _why_not_inner(
+        self, around: Wanted, path: str, kept: Kept, pulse: Pulse, *, reused: bool
+    ) -> str | None:
+        """Return why the result of one node within a body does not hold."""
+        written = _LEAF, around.flow
+        if (
+            reused
+        ):  # what was executed within it is in another journal; else it is in the same, and looked at as well
+            written = written_at(around.node, around.flow, path) or written
+        wanted = Wanted(
+            flow_path=around.flow_path,
+            node=written[0],
+            flow=written[1],
+            node_id=NodeId(f"{around.node_id}/{path}"),
+        )
+        return self.why_not(wanted, kept, pulse) or self.changed_read(kept, pulse)
 
     def changed_read(self, kept: Kept, pulse: Pulse = _go_on) -> str | None:
         """Return which file that an execution has read is not the same any more, in words; None: none.
