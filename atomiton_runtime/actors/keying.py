@@ -62,9 +62,7 @@ def attempt_key(
         names: Collection[str] = _names_within(node, order.flow)
     else:
         used = {_name(use) for each in _expressions(rendered.values()) for use in each.uses}
-        names = (
-            used | catalogued.node_type.uses | {name for name in node.names if name.startswith("secrets.")}
-        )
+        names = used | catalogued.uses | {name for name in node.names if name.startswith("secrets.")}
     parts |= {f"name {name}": _name_part(name, context) for name in sorted(names) if not _is_given(name)}
     if order.iteration is not None:
         parts |= _iteration_parts(order.iteration, names)

@@ -63,7 +63,7 @@ class Edit(NamedTuple):
     before: str
     after: str
     executes: set[str]
-    then: set[str] = set()
+    then: frozenset[str] = frozenset()
     """What another save without a change executes."""
 
 
@@ -174,7 +174,7 @@ def test_an_edit_executes_what_it_changes(memory: Studio, name: str) -> None:
     assert executed(memory.save()) == edit.then
 
 
-SAME = f"""
+SAME = """
 [nodes.a]
 type = "transform"
 operation = "map"
