@@ -7,7 +7,6 @@ import pytest
 
 from atomiton_runtime.errors import UsageError
 from atomiton_runtime.requests import Chosen
-from atomiton_runtime.run import events as ev
 from tests.doubles.saving import Studio, executed, statuses
 
 MAKES = 'type = "edit-fields"\nkeep_only_set = true\n'
