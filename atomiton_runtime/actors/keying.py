@@ -9,6 +9,7 @@ import msgspec
 from atomiton_runtime.actors.messages import ExecuteNode, Iteration
 from atomiton_runtime.flow.expressions import Expression
 from atomiton_runtime.flow.model import Body, Flow, ListInput, Node, SingleInput, TableInput
+from atomiton_runtime.ids import NodeId
 from atomiton_runtime.nodes.base import NodeContext
 from atomiton_runtime.nodes.environment import NodeEnvironment
 from atomiton_runtime.nodes.registry import CataloguedType
@@ -61,9 +62,7 @@ def attempt_key(
         names: Collection[str] = _names_within(node, order.flow)
     else:
         used = {_name(use) for each in _expressions(rendered.values()) for use in each.uses}
-        names = (
-            used | catalogued.node_type.uses | {name for name in node.names if name.startswith("secrets.")}
-        )
+        names = used | catalogued.uses | {name for name in node.names if name.startswith("secrets.")}
     parts |= {f"name {name}": _name_part(name, context) for name in sorted(names) if not _is_given(name)}
     if order.iteration is not None:
         parts |= _iteration_parts(order.iteration, names)
@@ -195,12 +194,38 @@ def _body_parts(node: Node, flow: Flow) -> dict[str, str]:
 
 def descendants(node: Node, flow: Flow) -> Iterator[Node]:
     """Yield the nodes that are executed for a node with a body, at any depth."""
-    graph: Body | None = node.body
-    if node.calls is not None:
-        graph = flow = flow.subflows[node.calls]
+    graph, flow = _graph(node, flow)
     for child in () if graph is None else graph.nodes:
         yield child
         yield from descendants(child, flow)
+
+
+def written_at(node: Node, flow: Flow, path: str) -> tuple[Node, Flow] | None:
+    """Return a node within a body, and the flow in whose file it is written; None: there is none.
+
+    Args:
+        node: has the body.
+        flow: in whose file that is written.
+        path: what follows in the whole id of the one within: `3/resize` for `each/3/resize`.
+    """
+    graph, inner = _graph(node, flow)
+    name, slash, rest = path.partition("/")
+    index = None if graph is None else graph.index_of.get(NodeId(name))
+    if graph is not None and index is not None:
+        child = graph.nodes[index]
+        found = written_at(child, inner, rest) if slash else (child, inner)
+        if found is not None:
+            return found
+    # Else it is the index of an iteration, after which the name comes.
+    return written_at(node, flow, rest) if slash and name.isdecimal() else None
+
+
+def _graph(node: Node, flow: Flow) -> tuple[Body | None, Flow]:
+    """Return what is executed for a node, and the flow in whose file that is written."""
+    if node.calls is None:
+        return node.body, flow
+    called = flow.subflows[node.calls]
+    return called, called
 
 
 def _name_part(name: str, context: NodeContext) -> str:

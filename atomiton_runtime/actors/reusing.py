@@ -6,7 +6,15 @@ from pathlib import Path
 
 import msgspec
 
-from atomiton_runtime.actors.keying import LOOKS, READS, Names, descendants, input_hash, written_key
+from atomiton_runtime.actors.keying import (
+    LOOKS,
+    READS,
+    Names,
+    descendants,
+    input_hash,
+    written_at,
+    written_key,
+)
 from atomiton_runtime.errors import AtomitonError
 from atomiton_runtime.flow.graph import parents_first
 from atomiton_runtime.flow.model import Flow, Node, PortRef
@@ -45,6 +53,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """In whose file the node is written."""
     node_id: NodeId
     """The whole id."""
+    asking: Execution | None = None
+    """The attempt that would execute it, where one has begun."""
 
 
 class Stale(msgspec.Struct, frozen=True):
@@ -88,7 +98,7 @@ class Reusing:
             now = self.fingerprints.of(Path(path), pulse)
             if now != fingerprint:
                 return f"{path} {'is not there any more' if now == 'absent' else 'was changed since'}"
-        if kept.wrote and not self._was_latest(wanted.flow_path, wanted.node_id, kept):
+        if kept.wrote and not self._was_latest(wanted, kept):
             return "another execution has changed the outside since"
         if any(self._is_gone(raw) for raw in (kept.outputs or {}).values()):
             return "a large value of its result is gone"
@@ -96,9 +106,9 @@ class Reusing:
             return self._why_not_within(wanted, kept, pulse)
         return None
 
-    def _was_latest(self, flow_path: str, node_id: NodeId, kept: Kept) -> bool:
-        mine = Execution(kept.source, kept.attempt, kept.executed_as or node_id)
-        return self._results.latest(flow_path, node_id) == mine
+    def _was_latest(self, wanted: Wanted, kept: Kept) -> bool:
+        mine = Execution(kept.source, kept.attempt, kept.executed_as or wanted.node_id)
+        return self._results.latest(wanted.flow_path, wanted.node_id, but=wanted.asking) == mine
 
     def _is_gone(self, raw: msgspec.Raw) -> bool:
         marker = large_value(raw)
@@ -119,16 +129,28 @@ class Reusing:
         if settled.failed:
             return f"{settled.failed[0]} had failed"
         for node_id, inner in settled.kept.items():
-            now = NodeId(f"{wanted.node_id}/{node_id.removeprefix(before)}")
-            reason = self._why_not_inner(wanted, now, inner, pulse)
+            path = node_id.removeprefix(before)
+            reason = self._why_not_inner(wanted, path, inner, pulse, reused=inner.source != kept.source)
             if reason is not None:
-                return f"{now}: {reason}"
+                return f"{wanted.node_id}/{path}: {reason}"
         return None if settled.kept else "what was executed within is not known any more"
 
-    def _why_not_inner(self, wanted: Wanted, node_id: NodeId, kept: Kept, pulse: Pulse) -> str | None:
-        leaf = Wanted(flow_path=wanted.flow_path, node=_LEAF, flow=wanted.flow, node_id=node_id)
-        reason = self.why_not(leaf, kept, pulse)
-        return reason or self.changed_read(kept, pulse)
+    def _why_not_inner(
+        self, around: Wanted, path: str, kept: Kept, pulse: Pulse, *, reused: bool
+    ) -> str | None:
+        """Return why the result of one node within a body does not hold."""
+        written = _LEAF, around.flow
+        if (
+            reused
+        ):  # what was executed within it is in another journal; else it is in the same, and looked at as well
+            written = written_at(around.node, around.flow, path) or written
+        wanted = Wanted(
+            flow_path=around.flow_path,
+            node=written[0],
+            flow=written[1],
+            node_id=NodeId(f"{around.node_id}/{path}"),
+        )
+        return self.why_not(wanted, kept, pulse) or self.changed_read(kept, pulse)
 
     def changed_read(self, kept: Kept, pulse: Pulse = _go_on) -> str | None:
         """Return which file that an execution has read is not the same any more, in words; None: none.

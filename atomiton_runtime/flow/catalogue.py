@@ -69,6 +69,11 @@ class NodeTypeInfo(Protocol):
         ...
 
     @property
+    def uses(self) -> frozenset[str]:
+        """Names of expressions that it takes by itself, beyond those in its parameters."""
+        ...
+
+    @property
     def parameters(self) -> Mapping[str, ParameterInfo]:
         """The parameters by name."""
         ...

@@ -10,7 +10,9 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.run.state import RunState
 
-_LEAVES_RUNNING = (ev.NodeSucceeded, ev.NodeRetrying, ev.NodeFailed, ev.NodeSkipped, ev.NodeCancelled)
+_LEAVES_RUNNING = (
+    ev.NodeSucceeded, ev.NodeReused, ev.NodeRetrying, ev.NodeFailed, ev.NodeSkipped, ev.NodeCancelled
+)  # fmt: skip
 
 
 def left_of(state: RunState) -> tuple[NodeId, ...]:

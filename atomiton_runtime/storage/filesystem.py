@@ -65,7 +65,7 @@ class FilesystemEngine(StorageEngine):
         self._lock = filelock.FileLock(
             self._root / ".lock", timeout=busy_timeout_s, thread_local=False, is_singleton=False
         )
-        self.results = self._index = FolderResults(self._root, self._run_folders)
+        self.results = self._index = FolderResults(self._root, self._runs_of)
         self._undo = UndoNote(self._root, sync=self._sync)
         self._is_open = self._only_reads = False
         self._folders: dict[RunId, Path] = {}
@@ -283,8 +283,8 @@ class FilesystemEngine(StorageEngine):
                 self._tails.pop(run_id, None)
             else:
                 self._tails[run_id] = (size, addition.after)
-            if addition.summary is not None:
-                self._index.add(addition.summary.flow_path, addition.events)
+            assert addition.summary is not None  # the run has events
+            self._index.add(self._folders[run_id], addition.summary.flow_path, addition.events)
 
     def _store_group(self, additions: Mapping[RunId, Addition]) -> None:
         self._undo.write(
@@ -344,6 +344,11 @@ class FilesystemEngine(StorageEngine):
         flows = self._flow_folders() if flow is None else [self._root / folder_name(flow)]
         found = [entry for folder in flows if folder.is_dir() for entry in folder.iterdir() if entry.is_dir()]
         return sorted(found, key=_run_id, reverse=True)
+
+    def _runs_of(self, flow: FlowId) -> list[Path]:
+        if not self._is_open:
+            raise not_open(self.url)
+        return self._run_folders(flow)
 
     def _stored(self, folder: Path) -> StoredRun | None:
         try:

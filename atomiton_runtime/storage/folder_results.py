@@ -26,23 +26,26 @@ class FolderResults(Results):
         self._run_folders = run_folders
         self._index = ResultIndex(self._events)
         self._sizes: dict[Path, int] = {}
-        """Folder of a run -> how much of its journal is known (bytes)."""
+        """Folder of a run -> the size of its journal when it was read last (bytes)."""
+        self._taken: dict[RunId, int] = {}
+        """Run -> how many of its events are known: each counts once, in the order in which they come."""
         self._folders: dict[RunId, Path] = {}
-        self._known: set[str] = set()
-        """The paths of the flows that were asked about."""
+        self._known: set[FlowId] = set()
+        """The flows that were asked about and whose journals could all be read."""
         self._lock = threading.RLock()
 
-    def add(self, flow_path: str, events: Sequence[RunEvent]) -> None:
-        """Take in what was kept just now, where anybody asks about the flow."""
+    def add(self, folder: Path, flow_path: str, events: Sequence[RunEvent]) -> None:
+        """Take in what was kept just now in the folder of a run, where anybody asks about the flow."""
         with self._lock:
-            if flow_path in self._known:
-                self._index.add(flow_path, events)
+            if events and _flow_of(flow_path) in self._known:
+                self._add(folder, flow_path, events)
 
     def forget(self, run_ids: Sequence[RunId]) -> None:
         """Forget what runs have added."""
         with self._lock:
             self._index.forget(run_ids)
             for run_id in run_ids:
+                self._taken.pop(run_id, None)
                 self._sizes.pop(self._folders.pop(run_id, self._root), None)
 
     def find(self, flow_path: str, node: NodeId, key: Digest) -> Found | None:
@@ -50,10 +53,10 @@ class FolderResults(Results):
         self._look_at(flow_path)
         return self._index.find(flow_path, node, key)
 
-    def latest(self, flow_path: str, node: NodeId) -> Execution | None:
+    def latest(self, flow_path: str, node: NodeId, *, but: Execution | None = None) -> Execution | None:
         """Return the last execution that may have changed the outside."""
         self._look_at(flow_path)
-        return self._index.latest(flow_path, node)
+        return self._index.latest(flow_path, node, but=but)
 
     def newest_runs(self, flow_path: str, *, limit: int) -> tuple[RunId, ...]:
         """Return the newest runs of a flow's file, after a look at what other processes have kept."""
@@ -69,32 +72,41 @@ class FolderResults(Results):
         with self._lock:
             self._index.clear()
             self._sizes.clear()
+            self._taken.clear()
             self._folders.clear()
             self._known.clear()
 
     def _look_at(self, flow_path: str, *, again: bool = False) -> None:
+        flow = _flow_of(flow_path)
         with self._lock, reported("STORE-011", "read", self._root):
-            if flow_path in self._known and not again:
+            if flow in self._known and not again:
                 return
-            self._known.add(flow_path)
-            folders = self._run_folders(FlowId(Path(flow_path).stem))
-            for folder in reversed(folders):  # the newest last: its results count
+            # Until all is read: half of what was executed would make an older execution the last one.
+            self._known.discard(flow)
+            for folder in reversed(self._run_folders(flow)):  # the newest last: its results count
                 self._take(folder)
             gone = [run_id for run_id, folder in self._folders.items() if not folder.is_dir()]
             if gone:
                 self.forget(gone)
+            self._known.add(flow)
 
     def _take(self, folder: Path) -> None:
-        events_file = folder / run_folder.EVENTS
-        size = events_file.stat().st_size if events_file.exists() else 0
+        size = run_folder.events_bytes(folder)
         if self._sizes.get(folder) == size:
             return
-        self._sizes[folder] = size
         events = run_folder.events_of(folder)
         if events and isinstance(first := events[0], RunQueued):
-            self._folders[first.run_id] = folder
-            self._known.add(first.flow_path)
-            self._index.add(first.flow_path, events)
+            self._add(folder, first.flow_path, events)
+        self._sizes[folder] = size
+
+    def _add(self, folder: Path, flow_path: str, events: Sequence[RunEvent]) -> None:
+        run_id = events[0].run_id
+        self._folders[run_id] = folder
+        known = self._taken.get(run_id, 0)
+        news = [event for event in events if event.seq >= known]
+        if news:
+            self._taken[run_id] = news[-1].seq + 1
+            self._index.add(flow_path, news)
 
     def _events(self, run_id: RunId) -> Sequence[RunEvent]:
         folder = self._folders.get(run_id)
@@ -102,3 +114,7 @@ class FolderResults(Results):
             return ()
         with reported("STORE-011", "read", folder):
             return run_folder.events_of(folder)
+
+
+def _flow_of(flow_path: str) -> FlowId:
+    return FlowId(Path(flow_path).stem)

@@ -42,8 +42,14 @@ class Results(abc.ABC):
         """
 
     @abc.abstractmethod
-    def latest(self, flow_path: str, node: NodeId) -> Execution | None:
-        """Return the last execution that may have changed the outside and has begun; None: none is known."""
+    def latest(self, flow_path: str, node: NodeId, *, but: Execution | None = None) -> Execution | None:
+        """Return the last execution that may have changed the outside and has begun; None: none is known.
+
+        Args:
+            flow_path: of the flow's file, absolute.
+            node: the node's whole id.
+            but: the one that asks, which has begun already and so would be the last itself.
+        """
 
     @abc.abstractmethod
     def newest_runs(self, flow_path: str, *, limit: int) -> tuple[RunId, ...]:
@@ -103,7 +109,8 @@ class ResultIndex(Results):
         self._lock = threading.Lock()
         self._results: dict[tuple[Place, Digest], tuple[RunId, int]] = {}
         """Place and key -> run, and the `seq` of the event."""
-        self._executions: dict[Place, Execution] = {}
+        self._executions: dict[Place, tuple[Execution, Execution | None]] = {}
+        """Place -> the last execution, and the one before it."""
         self._runs: dict[str, dict[RunId, None]] = {}
         """Path of a flow -> its runs, oldest first."""
 
@@ -116,14 +123,15 @@ class ResultIndex(Results):
                 if found is not None and found.result is not None:
                     self._results[found.result] = event.run_id, event.seq
                 if found is not None and found.execution is not None:
-                    self._executions[found.execution[0]] = found.execution[1]
+                    place, execution = found.execution
+                    self._executions[place] = execution, self._executions.get(place, (None,))[0]
 
     def forget(self, run_ids: Sequence[RunId]) -> None:
         """Forget what runs have added."""
         gone = frozenset(run_ids)
         with self._lock:
             self._results = {at: of for at, of in self._results.items() if of[0] not in gone}
-            self._executions = {at: of for at, of in self._executions.items() if of.run_id not in gone}
+            self._executions = {at: of for at, of in self._executions.items() if of[0].run_id not in gone}
             for path, runs in tuple(self._runs.items()):
                 self._runs[path] = {run: None for run in runs if run not in gone}
 
@@ -142,12 +150,16 @@ class ResultIndex(Results):
             return None
         journal = self._journal(at[0])
         event = journal[at[1]] if at[1] < len(journal) else None
-        return event if isinstance(event, NodeSucceeded | NodeReused) else None
+        # What an append had to take back may have been read: another event then has its place.
+        if isinstance(event, NodeSucceeded | NodeReused) and event.key is not None and event.key.hash == key:
+            return event
+        return None
 
-    def latest(self, flow_path: str, node: NodeId) -> Execution | None:
+    def latest(self, flow_path: str, node: NodeId, *, but: Execution | None = None) -> Execution | None:
         """Return the last execution that may have changed the outside."""
         with self._lock:
-            return self._executions.get(place_of(flow_path, node))
+            last, before = self._executions.get(place_of(flow_path, node), (None, None))
+        return before if but is not None and last == but else last
 
     def newest_runs(self, flow_path: str, *, limit: int) -> tuple[RunId, ...]:
         """Return the newest runs of a flow's file."""

@@ -52,11 +52,20 @@ _WRITE_RESULT = (
 )
 _WRITE_EXECUTION = (
     "INSERT INTO executions (place, run_id, attempt, node) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT (place) DO UPDATE SET run_id = excluded.run_id, attempt = excluded.attempt, node = excluded.node"
+    "ON CONFLICT (place) DO UPDATE SET before_run_id = run_id, before_attempt = attempt, before_node = node, "
+    "run_id = excluded.run_id, attempt = excluded.attempt, node = excluded.node"
 )
 _OF_RUNS = ("events", "files", "runs")
 _OF_NODES = ("results", "executions")
 """Tables of what is known of executions: rows of runs that are gone go with them."""
+_NEWER = {
+    "results": "ON CONFLICT (place, key) DO UPDATE SET run_id = excluded.run_id, seq = excluded.seq "
+    "WHERE excluded.run_id > run_id",
+    "executions": "ON CONFLICT (place) DO UPDATE SET run_id = excluded.run_id, attempt = excluded.attempt, "
+    "node = excluded.node, before_run_id = excluded.before_run_id, before_attempt = excluded.before_attempt, "
+    "before_node = excluded.before_node WHERE excluded.run_id > run_id",
+}
+"""Of two stores that become one, such as a backup that was put back, what the newest run has done counts."""
 _SUMMARY: msgspec.json.Decoder[RunSummary] = msgspec.json.Decoder(RunSummary)
 
 
@@ -318,7 +327,8 @@ class SqliteEngine(StorageEngine):
                 for table in (*_OF_RUNS, *_OF_NODES):
                     rows = old.execute(f"SELECT * FROM {table}")
                     places = ", ".join("?" * len(rows.description))
-                    connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", rows)
+                    newer = _NEWER.get(table, "")
+                    connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places}) {newer}", rows)
         except (sqlite3.Error, StorageError) as exc:
             self.close()
             self._connection = old

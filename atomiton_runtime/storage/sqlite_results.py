@@ -23,6 +23,9 @@ _FIND = (
     "SELECT events.body FROM results JOIN events ON events.run_id = results.run_id AND events.seq = results.seq "
     "WHERE results.place = ? AND results.key = ?"
 )
+_LATEST = (
+    "SELECT run_id, attempt, node, before_run_id, before_attempt, before_node FROM executions WHERE place = ?"
+)
 _SUMMARY: msgspec.json.Decoder[RunSummary] = msgspec.json.Decoder(RunSummary)
 
 
@@ -48,12 +51,15 @@ class SqliteResults(Results):
                 return event
         return None
 
-    def latest(self, flow_path: str, node: NodeId) -> Execution | None:
+    def latest(self, flow_path: str, node: NodeId, *, but: Execution | None = None) -> Execution | None:
         """Return the last execution that may have changed the outside."""
-        rows = self._rows(
-            "SELECT run_id, attempt, node FROM executions WHERE place = ?", (place_of(flow_path, node),)
-        )
-        return Execution(*rows[0]) if rows else None
+        rows = self._rows(_LATEST, (place_of(flow_path, node),))
+        if not rows:
+            return None
+        last, before = Execution(*rows[0][:3]), rows[0][3:]
+        if but is None or last != but:
+            return last
+        return None if before[0] is None else Execution(*before)
 
     def newest_runs(self, flow_path: str, *, limit: int) -> tuple[RunId, ...]:
         """Return the newest runs of a flow's file."""
@@ -63,7 +69,7 @@ class SqliteResults(Results):
         )
         try:
             runs = [_SUMMARY.decode(body) for (body,) in rows]
-        except msgspec.DecodeError as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as exc:
             raise damaged(self._path, f"the summary of a run cannot be understood ({exc})") from exc
         return tuple(run.run_id for run in runs if run.flow_path == flow_path)[:limit]
 

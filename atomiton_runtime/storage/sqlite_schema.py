@@ -29,7 +29,8 @@ CREATE TABLE results (
     place TEXT NOT NULL, key TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (place, key)
 ) WITHOUT ROWID;
 CREATE TABLE executions (
-    place TEXT PRIMARY KEY, run_id TEXT NOT NULL, attempt INTEGER NOT NULL, node TEXT NOT NULL
+    place TEXT PRIMARY KEY, run_id TEXT NOT NULL, attempt INTEGER NOT NULL, node TEXT NOT NULL,
+    before_run_id TEXT, before_attempt INTEGER, before_node TEXT
 ) WITHOUT ROWID;
 """,
 )

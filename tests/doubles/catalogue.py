@@ -17,11 +17,13 @@ class TypeDouble:
         *,
         has_body: bool = False,
         may_write: bool = False,
+        uses: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
         self.parameters: Mapping[str, ParameterInfo] = {each.name: each for each in parameters}
         self.ports = ports
         self.may_write = may_write
+        self.uses = uses
         self.body: BodyKind | None = "repeated" if has_body else None
 
     def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:

@@ -10,12 +10,13 @@ from atomiton_runtime.run.given import (
     Failed,
     Given,
     RetryDue,
+    Reused,
     RunTimeout,
     Skipped,
     Succeeded,
 )
 
-SETTLED = ("succeeded", "failed", "skipped", "cancelled")
+SETTLED = ("succeeded", "reused", "failed", "skipped", "cancelled")
 
 
 class NaiveRun:
@@ -75,6 +76,8 @@ class NaiveRun:
         match outcome:
             case Succeeded():
                 self.status[node.id] = "succeeded"
+            case Reused():
+                self.status[node.id] = "reused"
             case Skipped():
                 self.status[node.id] = "skipped"
             case Cancelled() if self._reached(node):
@@ -167,7 +170,7 @@ class NaiveRun:
         if port == "error":
             return self.status[name] == "failed"
         tolerated = any(node.id == name and node.continue_on_error for node in self.flow.nodes)
-        return self.status[name] == "succeeded" or (self.status[name] == "failed" and tolerated)
+        return self.status[name] in ("succeeded", "reused") or (self.status[name] == "failed" and tolerated)
 
     def _final(self) -> str:
         if self.cancel == "fault":

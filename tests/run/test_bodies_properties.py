@@ -26,14 +26,17 @@ from atomiton_runtime.run.given import (
     Opened,
     Outcome,
     RetryDue,
+    Reused,
     Skipped,
     Succeeded,
 )
+from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.plan import Plan, Strategy
 from atomiton_runtime.run.state import RunState
-from tests.doubles.flows import BROKEN, OUTPUTS, Play, flow, node
+from tests.doubles.flows import BROKEN, OUTPUTS, RUN_ID, Play, flow, node
 
 MAX_DEPTH = 3
+REUSED = Reused(Kept(source=RUN_ID, attempt=3, outputs=OUTPUTS))
 STRATEGIES: tuple[Strategy, ...] = ("all", "race", "all-settled")
 LEAF_OUTCOMES: tuple[Outcome, ...] = (
     Succeeded(OUTPUTS),
@@ -41,11 +44,12 @@ LEAF_OUTCOMES: tuple[Outcome, ...] = (
     Failed(BROKEN),
     Failed(BROKEN, final=True),
     Skipped("`when` is false"),
+    REUSED,
     Cancelled(),
 )
 MOVES = ("answer",) * 8 + ("timer", "timer", "twice", "cancel")
 CALM_MOVES = ("answer",) * 4 + ("timer", "twice")
-FINAL = (ev.NodeSucceeded, ev.NodeFailed, ev.NodeSkipped, ev.NodeCancelled)
+FINAL = (ev.NodeSucceeded, ev.NodeReused, ev.NodeFailed, ev.NodeSkipped, ev.NodeCancelled)
 
 
 def _nodes(draw: st.DrawFn, depth: int, most: int, *, alone: bool) -> tuple[Node, ...]:

@@ -23,20 +23,24 @@ from atomiton_runtime.run.given import (
     Given,
     Outcome,
     RetryDue,
+    Reused,
     RunTimeout,
     Skipped,
     Succeeded,
 )
+from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.state import RunState
-from tests.doubles.flows import BROKEN, OUTPUTS, Play, flow, node
+from tests.doubles.flows import BROKEN, OUTPUTS, RUN_ID, Play, flow, node
 from tests.doubles.naive_scheduler import SETTLED, NaiveRun
 
+REUSED = Reused(Kept(source=RUN_ID, attempt=3, outputs=OUTPUTS))
 FAULT = ErrorInfo("STORE-001", "the disk is full")
 OUTCOMES: tuple[Outcome, ...] = (
     Succeeded(OUTPUTS),
     Failed(BROKEN),
     Failed(BROKEN, final=True),
     Skipped("`when` is false"),
+    REUSED,
     Cancelled(),
 )
 MOVES = ("answer", "answer", "answer", "timer", "timer", "stale", "again", "cancel", "abort", "begin")
@@ -91,17 +95,9 @@ class Storm:
         self._check_decision(before, decision, known)
         for effect in decision.effects:
             self._carry_out(effect)
-        settled = _settlings(decision.events)
-        self.open = [each for each in self.open if (each.node, each.attempt) not in self._named(settled)]
+        settled = {self.play.flow.index_of[event.node] for event in _settlings(decision.events)}
+        self.open = [each for each in self.open if each.node not in settled]
         self._check_against_the_naive_one()
-
-    def _named(self, events: list[ev.RunEvent]) -> set[tuple[int, int]]:
-        state = self.play.state
-        return {
-            (index, getattr(event, "attempt", state.nodes[index].attempt))
-            for event in events
-            for index in [state.flow.index_of[event.node]]
-        }
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -178,7 +174,14 @@ def stale(size: int) -> st.SearchStrategy[Given]:
 
 
 def _settlings(events: list[ev.RunEvent]) -> list[ev.RunEvent]:
-    kinds = (ev.NodeSucceeded, ev.NodeRetrying, ev.NodeFailed, ev.NodeSkipped, ev.NodeCancelled)
+    kinds = (
+        ev.NodeSucceeded,
+        ev.NodeReused,
+        ev.NodeRetrying,
+        ev.NodeFailed,
+        ev.NodeSkipped,
+        ev.NodeCancelled,
+    )
     return [event for event in events if isinstance(event, kinds)]
 
 

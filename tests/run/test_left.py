@@ -61,3 +61,11 @@ def test_what_has_ended_is_not_left() -> None:
     cancelled = ev.NodeCancelled(seq=8, node=NodeId("read"), duration_s=0.1, **one)
     assert left_of(apply(state, cancelled)) == ("each/0/a",)
     assert left_to_end([*journal, cancelled]) == ("each/0/a",)
+
+
+def test_what_was_found_reused_is_not_left() -> None:
+    """Though it had begun."""
+    asked = ev.RunCancelRequested(seq=5, reason="user", **RUN)
+    reused = ev.NodeReused(seq=6, node=NodeId("read"), source=RunId("R0"), attempt=1, **RUN)
+
+    assert left_to_end([*BEGAN, asked, reused]) == ("each/0/a",)

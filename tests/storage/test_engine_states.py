@@ -91,6 +91,10 @@ class EngineMachine(RuleBasedStateMachine):
                 expected.append(summary)
         assert tuple(expected) == self.engine.summaries(flow=FlowId("customers"))
         assert [entry.summary for entry in self.engine.stored_runs()] == expected[::-1]
+        results = self.engine.results
+        runs = results.newest_runs("/flows/customers.toml", limit=9)
+        assert runs == tuple(summary.run_id for summary in expected)
+        assert [results.journal(run) for run in runs] == [tuple(self.model[run]) for run in runs]
 
     def teardown(self) -> None:
         """Leave nothing behind."""
