@@ -102,19 +102,31 @@ class Reusing:
             return 'a node within has `reuse = "never"`'
         if not any(node.may_write for node in within):
             return None  # nothing outside has a say
-        before = f"{kept.executed_as or wanted.node_id}/"
-        settled = Settled()
-        for event in self._results.journal(kept.source):
-            if getattr(event, "node", "").startswith(before):
-                settled.take(event)
+        settled = self._settled_within(kept, wanted.node_id)
         if settled.failed:
             return f"{settled.failed[0]} had failed"
         for node_id, inner in settled.kept.items():
-            now = NodeId(f"{wanted.node_id}/{node_id.removeprefix(before)}")
-            reason = self._why_not_inner(wanted, now, inner, pulse)
+            reason = self._why_not_inner(wanted, node_id, inner, pulse)
             if reason is not None:
-                return f"{now}: {reason}"
+                return f"{node_id}: {reason}"
         return None if settled.kept else "what was executed within is not known any more"
+
+    def _settled_within(self, kept: Kept, node_id: NodeId) -> "Settled":
+        """Return what was settled within a body, at any depth, by the ids that it would have now."""
+        before, settled = f"{kept.executed_as or node_id}/", Settled()
+        for event in self._results.journal(kept.source):
+            if getattr(event, "node", "").startswith(before):
+                settled.take(event)
+        named = Settled()
+        named.failed = settled.failed
+        for inner_id, inner in settled.kept.items():
+            now = NodeId(f"{node_id}/{inner_id.removeprefix(before)}")
+            named.kept[now] = inner
+            if inner.source != kept.source:  # it was reused there, so what is within it is told elsewhere
+                within = self._settled_within(inner, now)
+                named.kept |= within.kept
+                named.failed += within.failed
+        return named
 
     def _why_not_inner(self, wanted: Wanted, node_id: NodeId, kept: Kept, pulse: Pulse) -> str | None:
         leaf = Wanted(flow_path=wanted.flow_path, node=_LEAF, flow=wanted.flow, node_id=node_id)

@@ -69,6 +69,11 @@ class NodeTypeInfo(Protocol):
         ...
 
     @property
+    def uses(self) -> frozenset[str]:
+        """The names of expressions whose values an execution takes by itself: `vars`."""
+        ...
+
+    @property
     def parameters(self) -> Mapping[str, ParameterInfo]:
         """The parameters by name."""
         ...

@@ -132,7 +132,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     What it takes, waits for, is called, and how it is tried, timed and reused is no part of it; of its children it is.
     """
     names: frozenset[str] = frozenset()
-    """What its templates and expressions, and those of its children, depend on: `vars.limit`, `secrets.TOKEN`, `input`.
+    """What its templates and expressions, and those of its children, depend on: `vars.limit`, `secrets.TOKEN`, `input`;
+    and what their types take by themselves.
 
     `vars` alone: where they are used as a whole, or by a key that is computed. So for env, secrets, run and flow.
     """

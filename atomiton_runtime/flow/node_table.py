@@ -163,7 +163,7 @@ class Nodes:
             reading = self._readings.read(own, node_type, surroundings, path)
             common["body"] = body if children else None
             common["parameters"] = reading.parameters
-            common["names"] = _all_names(reading.names, common.get("when"), children)
+            common["names"] = _all_names(reading.names | node_type.info.uses, common.get("when"), children)
             common["calls"] = self._read_graph(reading.parameters, node_type, children, path)
             common["may_write"] = node_type.info.may_write
             if node_type.code:

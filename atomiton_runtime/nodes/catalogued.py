@@ -26,6 +26,7 @@ class CataloguedType:
         self.ports: tuple[str, ...] = tuple(port.name for port in node_type.ports)
         self.body: BodyKind | None = node_type.body
         self.may_write: bool = type(node_type).effect is not NodeType.effect
+        self.uses: frozenset[str] = node_type.uses
         self.parameters: Mapping[str, ParameterInfo] = checked.parameter_infos(node_type.Parameters)
 
     def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:

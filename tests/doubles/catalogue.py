@@ -22,6 +22,7 @@ class TypeDouble:
         self.parameters: Mapping[str, ParameterInfo] = {each.name: each for each in parameters}
         self.ports = ports
         self.may_write = may_write
+        self.uses = frozenset[str]()
         self.body: BodyKind | None = "repeated" if has_body else None
 
     def check(self, parameters: Mapping[str, object]) -> Sequence[Complaint]:
