@@ -43,6 +43,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """In whose file the node is written."""
     node_id: NodeId
     """The whole id."""
+    begun: Execution | None = None
+    """The execution that asks, if it is one: that has begun, but has done nothing yet."""
 
 
 class Reusing:
@@ -79,7 +81,7 @@ class Reusing:
             now = self.fingerprints.of(Path(path), pulse)
             if now != fingerprint:
                 return f"{path} {'is not there any more' if now == 'absent' else 'was changed since'}"
-        if kept.wrote and not self._was_latest(wanted.flow_path, wanted.node_id, kept):
+        if kept.wrote and not self._was_latest(wanted, kept):
             return "another execution has changed the outside since"
         if any(self._is_gone(raw) for raw in (kept.outputs or {}).values()):
             return "a large value of its result is gone"
@@ -87,9 +89,9 @@ class Reusing:
             return self._why_not_within(wanted, kept, pulse)
         return None
 
-    def _was_latest(self, flow_path: str, node_id: NodeId, kept: Kept) -> bool:
-        mine = Execution(kept.source, kept.attempt, kept.executed_as or node_id)
-        return self._results.latest(flow_path, node_id) == mine
+    def _was_latest(self, wanted: Wanted, kept: Kept) -> bool:
+        mine = Execution(kept.source, kept.attempt, kept.executed_as or wanted.node_id)
+        return self._results.latest(wanted.flow_path, wanted.node_id, besides=wanted.begun) == mine
 
     def _is_gone(self, raw: msgspec.Raw) -> bool:
         marker = large_value(raw)

@@ -50,10 +50,12 @@ class FolderResults(Results):
         self._look_at(flow_path)
         return self._index.find(flow_path, node, key)
 
-    def latest(self, flow_path: str, node: NodeId) -> Execution | None:
+    def latest(
+        self, flow_path: str, node: NodeId, *, besides: Execution | None = None
+    ) -> Execution | None:
         """Return the last execution that may have changed the outside."""
         self._look_at(flow_path)
-        return self._index.latest(flow_path, node)
+        return self._index.latest(flow_path, node, besides=besides)
 
     def newest_runs(self, flow_path: str, *, limit: int) -> tuple[RunId, ...]:
         """Return the newest runs of a flow's file, after a look at what other processes have kept."""

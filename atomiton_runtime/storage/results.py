@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from atomiton_runtime.ids import NodeId, RunId
-from atomiton_runtime.run.events import NodeReused, NodeStarted, NodeSucceeded, RunEvent
+from atomiton_runtime.run.events import NodeReused, NodeSkipped, NodeStarted, NodeSucceeded, RunEvent
 from atomiton_runtime.run.reuse import Digest, together, without_indexes
 
 Place: TypeAlias = Digest
@@ -42,8 +42,16 @@ class Results(abc.ABC):
         """
 
     @abc.abstractmethod
-    def latest(self, flow_path: str, node: NodeId) -> Execution | None:
-        """Return the last execution that may have changed the outside and has begun; None: none is known."""
+    def latest(
+        self, flow_path: str, node: NodeId, *, besides: Execution | None = None
+    ) -> Execution | None:
+        """Return the last execution that may have changed the outside and has begun; None: none is known.
+
+        Args:
+            flow_path: of the flow's file, absolute.
+            node: the node's whole id.
+            besides: one that has begun just now, and asks whether it has to do anything.
+        """
 
     @abc.abstractmethod
     def newest_runs(self, flow_path: str, *, limit: int) -> tuple[RunId, ...]:
@@ -60,6 +68,10 @@ class Recorded(msgspec.Struct, frozen=True):
     result: tuple[Place, Digest] | None = None
     """Where a result of this key is to be found."""
     execution: tuple[Place, Execution] | None = None
+    begins: bool = False
+    """Whether that execution only begins: the one before it stays known, for nothing may come of this one."""
+    passed_over: Place | None = None
+    """Where an execution of this run, if one has begun, came to nothing: the one before it is the latest again."""
 
 
 def recorded(flow_path: str, event: RunEvent) -> Recorded | None:
@@ -67,7 +79,9 @@ def recorded(flow_path: str, event: RunEvent) -> Recorded | None:
     match event:
         case NodeStarted(may_write=True):
             execution = Execution(event.run_id, event.attempt, event.node)
-            return Recorded(execution=(place_of(flow_path, event.node), execution))
+            return Recorded(execution=(place_of(flow_path, event.node), execution), begins=True)
+        case NodeSkipped():
+            return Recorded(passed_over=place_of(flow_path, event.node))
         case NodeSucceeded(key=key) if key is not None:
             return Recorded(result=(result_place(flow_path, event.node), key.hash))
         case NodeReused(key=key) if key is not None:
@@ -83,6 +97,11 @@ def recorded(flow_path: str, event: RunEvent) -> Recorded | None:
 def place_of(flow_path: str, node: NodeId) -> Place:
     """Return the place of one node, or of one of its iterations."""
     return together((flow_path, node))
+
+
+def place_before(place: Place) -> Place:
+    """Return where the execution is kept that came before the latest one of a place."""
+    return together((place, "before"))
 
 
 def result_place(flow_path: str, node: NodeId) -> Place:
@@ -115,8 +134,20 @@ class ResultIndex(Results):
                 found = recorded(flow_path, event)
                 if found is not None and found.result is not None:
                     self._results[found.result] = event.run_id, event.seq
-                if found is not None and found.execution is not None:
-                    self._executions[found.execution[0]] = found.execution[1]
+                if found is not None:
+                    self._take_execution(event.run_id, found)
+
+    def _take_execution(self, run_id: RunId, found: Recorded) -> None:
+        known = self._executions
+        if found.execution is not None:
+            place, execution = found.execution
+            if found.begins:
+                _move(known, place, place_before(place))
+            known[place] = execution
+        elif found.passed_over is not None:
+            latest = known.get(found.passed_over)
+            if latest is not None and latest.run_id == run_id:
+                _move(known, place_before(found.passed_over), found.passed_over)
 
     def forget(self, run_ids: Sequence[RunId]) -> None:
         """Forget what runs have added."""
@@ -144,10 +175,16 @@ class ResultIndex(Results):
         event = journal[at[1]] if at[1] < len(journal) else None
         return event if isinstance(event, NodeSucceeded | NodeReused) else None
 
-    def latest(self, flow_path: str, node: NodeId) -> Execution | None:
+    def latest(
+        self, flow_path: str, node: NodeId, *, besides: Execution | None = None
+    ) -> Execution | None:
         """Return the last execution that may have changed the outside."""
+        place = place_of(flow_path, node)
         with self._lock:
-            return self._executions.get(place_of(flow_path, node))
+            found = self._executions.get(place)
+            if found is None or found != besides:
+                return found
+            return self._executions.get(place_before(place))
 
     def newest_runs(self, flow_path: str, *, limit: int) -> tuple[RunId, ...]:
         """Return the newest runs of a flow's file."""
@@ -157,3 +194,10 @@ class ResultIndex(Results):
     def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
         """Return all events of a run."""
         return tuple(self._journal(run_id))
+
+
+def _move(executions: dict[Place, Execution], source: Place, target: Place) -> None:
+    """Put what is at `source`, or nothing, in the place of what is at `target`."""
+    executions.pop(target, None)
+    if source in executions:
+        executions[target] = executions[source]

@@ -25,7 +25,7 @@ from atomiton_runtime.storage.additions import Addition, Tail, changed_summaries
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import damaged, not_open, not_there, only_readable, reported
 from atomiton_runtime.storage.large_values import LargeValues
-from atomiton_runtime.storage.results import recorded
+from atomiton_runtime.storage.results import Place, Recorded, place_before, recorded
 from atomiton_runtime.storage.salvage import is_sound, is_whole, readable_journals, set_aside
 from atomiton_runtime.storage.sqlite_errors import explained, is_read_only
 from atomiton_runtime.storage.sqlite_reading import connect_again, connect_beside, connect_for_reading
@@ -53,6 +53,10 @@ _WRITE_RESULT = (
 _WRITE_EXECUTION = (
     "INSERT INTO executions (place, run_id, attempt, node) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (place) DO UPDATE SET run_id = excluded.run_id, attempt = excluded.attempt, node = excluded.node"
+)
+_MOVE_EXECUTION = (
+    "INSERT INTO executions (place, run_id, attempt, node) "
+    "SELECT ?, run_id, attempt, node FROM executions WHERE place = ?"
 )
 _OF_RUNS = ("events", "files", "runs")
 _OF_NODES = ("results", "executions")
@@ -468,15 +472,32 @@ def _insert(connection: sqlite3.Connection, additions: Mapping[RunId, Addition])
 
 def _insert_executions(connection: sqlite3.Connection, additions: Mapping[RunId, Addition]) -> None:
     results: list[tuple[str, str, str, int]] = []
-    executions: list[tuple[str, str, int, str]] = []
     for run_id, addition in additions.items():
         path = addition.summary.flow_path if addition.summary is not None else ""
         for event in addition.events:
             found = recorded(path, event)
             if found is not None and found.result is not None:
                 results.append((*found.result, run_id, event.seq))
-            if found is not None and found.execution is not None:
-                place, execution = found.execution
-                executions.append((place, execution.run_id, execution.attempt, execution.node))
+            if found is not None:
+                _take_execution(connection, run_id, found)
     connection.executemany(_WRITE_RESULT, results)
-    connection.executemany(_WRITE_EXECUTION, executions)
+
+
+def _take_execution(connection: sqlite3.Connection, run_id: RunId, found: Recorded) -> None:
+    if found.execution is not None:
+        place, execution = found.execution
+        if found.begins:
+            _move(connection, place, place_before(place))
+        connection.execute(_WRITE_EXECUTION, (place, execution.run_id, execution.attempt, execution.node))
+    elif found.passed_over is not None:
+        begun = connection.execute(
+            "SELECT 1 FROM executions WHERE place = ? AND run_id = ?", (found.passed_over, run_id)
+        )
+        if begun.fetchone() is not None:
+            _move(connection, place_before(found.passed_over), found.passed_over)
+
+
+def _move(connection: sqlite3.Connection, source: Place, target: Place) -> None:
+    """Put the execution at `source`, or nothing, in the place of the one at `target`."""
+    connection.execute("DELETE FROM executions WHERE place = ?", (target,))
+    connection.execute(_MOVE_EXECUTION, (target, source))

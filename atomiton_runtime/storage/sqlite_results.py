@@ -14,7 +14,15 @@ from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import NodeReused, NodeSucceeded, RunEvent, decode_event
 from atomiton_runtime.run.reuse import Digest
 from atomiton_runtime.storage.failures import damaged
-from atomiton_runtime.storage.results import Execution, Found, Results, place_of, result_place
+from atomiton_runtime.storage.results import (
+    Execution,
+    Found,
+    Place,
+    Results,
+    place_before,
+    place_of,
+    result_place,
+)
 from atomiton_runtime.storage.sqlite_errors import explained
 
 _LOOKED_AT = 4
@@ -48,11 +56,16 @@ class SqliteResults(Results):
                 return event
         return None
 
-    def latest(self, flow_path: str, node: NodeId) -> Execution | None:
+    def latest(
+        self, flow_path: str, node: NodeId, *, besides: Execution | None = None
+    ) -> Execution | None:
         """Return the last execution that may have changed the outside."""
-        rows = self._rows(
-            "SELECT run_id, attempt, node FROM executions WHERE place = ?", (place_of(flow_path, node),)
-        )
+        place = place_of(flow_path, node)
+        found = self._execution(place)
+        return self._execution(place_before(place)) if found is not None and found == besides else found
+
+    def _execution(self, place: Place) -> Execution | None:
+        rows = self._rows("SELECT run_id, attempt, node FROM executions WHERE place = ?", (place,))
         return Execution(*rows[0]) if rows else None
 
     def newest_runs(self, flow_path: str, *, limit: int) -> tuple[RunId, ...]:

@@ -31,8 +31,9 @@ from tests.doubles.changing_flow import HISTORIC, LOOKING, Box, ChangingFlow
 NAMES = ("ATOM_A", "ATOM_B", "ATOM_C")
 PATIENCE_S = 20
 _MOVING = re.compile(r"\b(now|run)\b")
-Picture = Mapping[str, tuple[str, Any, str | None]]
-"""Node -> status, outputs, code of its error."""
+NodePicture = tuple[str, Any, str | None]
+"""Status, outputs, code of the error."""
+Picture = Mapping[str, NodePicture]
 
 
 class World:
@@ -196,11 +197,13 @@ class World:
         failed = document.status != "succeeded"
         if failed and self.flow.max_parallel > 1:
             return wrong  # what has begun before a failure is a matter of moments
-        for node, picture in saved.picture.items():
-            other = fresh.get(node)
-            if other is None or picture == other or (failed and _stands(picture, other)):
-                continue
-            wrong.append(f"{node}: {picture}\n   fresh: {other}")
+        shared = [(node, picture, fresh[node]) for node, picture in saved.picture.items() if node in fresh]
+        if failed:  # what found its result has no turn, and so others have theirs before something fails
+            wrong += [_line(*each) for each in shared if each[1] != each[2] and not _has_skipped(*each[1:])]
+            if any(_has_skipped(*each[1:]) and not _stands(*each[1:]) for each in shared):
+                return wrong
+        else:
+            wrong += [_line(*each) for each in shared if each[1] != each[2]]
         files = self.files(self.fresh)
         wrong += [
             f"{name}: {saved.files.get(name)}\n   fresh: {files.get(name)}"
@@ -270,7 +273,15 @@ def _without_times(value: Any) -> Any:
             return value
 
 
-def _stands(saved: tuple[str, Any, str | None], fresh: tuple[str, Any, str | None]) -> bool:
+def _line(node: str, saved: NodePicture, fresh: NodePicture) -> str:
+    return f"{node}: {saved}\n   fresh: {fresh}"
+
+
+def _has_skipped(saved: NodePicture, fresh: NodePicture) -> bool:
+    return (saved[0] == "skipped") != (fresh[0] == "skipped")
+
+
+def _stands(saved: NodePicture, fresh: NodePicture) -> bool:
     """Return whether a result stands though the run has failed before its turn: it was found before it began."""
     return saved[0] == "succeeded" and fresh[0] == "skipped"
 

@@ -259,6 +259,7 @@ def executed_although_unchanged(before: Saved, after: Saved, world: World, chang
         and node not in reached
         and before.picture[node][0] == "succeeded"
         and not is_executed_anyway(names[node], world.flow, world.called)
+        and not any(name.startswith(f"{node}/") and after.picture[name][0] == "failed" for name in after.picture)
         and all(before.picture[ref] == after.picture[ref] for ref in _taken(names[node]))
     ]
 
