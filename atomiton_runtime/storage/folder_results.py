@@ -50,9 +50,7 @@ class FolderResults(Results):
         self._look_at(flow_path)
         return self._index.find(flow_path, node, key)
 
-    def latest(
-        self, flow_path: str, node: NodeId, *, besides: Execution | None = None
-    ) -> Execution | None:
+    def latest(self, flow_path: str, node: NodeId, *, besides: Execution | None = None) -> Execution | None:
         """Return the last execution that may have changed the outside."""
         self._look_at(flow_path)
         return self._index.latest(flow_path, node, besides=besides)

@@ -42,9 +42,7 @@ class Results(abc.ABC):
         """
 
     @abc.abstractmethod
-    def latest(
-        self, flow_path: str, node: NodeId, *, besides: Execution | None = None
-    ) -> Execution | None:
+    def latest(self, flow_path: str, node: NodeId, *, besides: Execution | None = None) -> Execution | None:
         """Return the last execution that may have changed the outside and has begun; None: none is known.
 
         Args:
@@ -175,9 +173,7 @@ class ResultIndex(Results):
         event = journal[at[1]] if at[1] < len(journal) else None
         return event if isinstance(event, NodeSucceeded | NodeReused) else None
 
-    def latest(
-        self, flow_path: str, node: NodeId, *, besides: Execution | None = None
-    ) -> Execution | None:
+    def latest(self, flow_path: str, node: NodeId, *, besides: Execution | None = None) -> Execution | None:
         """Return the last execution that may have changed the outside."""
         place = place_of(flow_path, node)
         with self._lock:

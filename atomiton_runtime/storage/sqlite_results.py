@@ -56,9 +56,7 @@ class SqliteResults(Results):
                 return event
         return None
 
-    def latest(
-        self, flow_path: str, node: NodeId, *, besides: Execution | None = None
-    ) -> Execution | None:
+    def latest(self, flow_path: str, node: NodeId, *, besides: Execution | None = None) -> Execution | None:
         """Return the last execution that may have changed the outside."""
         place = place_of(flow_path, node)
         found = self._execution(place)

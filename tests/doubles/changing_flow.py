@@ -13,9 +13,24 @@ HISTORIC = ("append", "delete", "move")
 """What these leave and give depends on what was there before them: a second execution is another thing."""
 LOOKING = ("list", "exists")
 _LEAVES = (
-    *("fields", "fields", "fields", "map", "map", "rows", "read", "read", "write", "write", "append", "delete"),
-    *("copy", "move", "list", "exists", "csv-read", "csv-write", "echo", "pipe", "cat", "fail"),
+    *(
+        "fields",
+        "fields",
+        "fields",
+        "map",
+        "map",
+        "rows",
+        "read",
+        "read",
+        "write",
+        "write",
+        "append",
+        "delete",
+    ),
+    *("copy", "move", "list", "exists", "csv-read", "csv-write"),
 )
+_PROGRAMS = ("echo", "pipe", "cat", "fail", "fail", "python")
+"""Each execution starts a process, so there are few of them."""
 
 
 @dataclass
@@ -128,7 +143,7 @@ class Maker:
         rng = self._rng
         kinds = [*_LEAVES, *(BODIES * 2 if depth < 2 else ())]
         kinds += ["call", "call"] if self._may_call and not alone else []
-        kind = rng.choice(kinds) if rng.random() > 0.01 else "python"
+        kind = rng.choice(kinds if rng.random() < 0.95 else _PROGRAMS)
         self._flow.made += 1
         box = Box(id=f"n{self._flow.made}", kind=kind, table={})
         if not alone:
@@ -177,7 +192,9 @@ class Maker:
     def _common(self, box: Box) -> dict[str, Any]:
         rng, keys = self._rng, dict[str, Any]()
         if rng.random() < 0.12:
-            keys["when"] = rng.choice(["vars.flag", "vars.n > 3", "env.ATOM_A | default('') != 'x'", "vars.s != 'a'"])
+            keys["when"] = rng.choice(
+                ["vars.flag", "vars.n > 3", "env.ATOM_A | default('') != 'x'", "vars.s != 'a'"]
+            )
         if rng.random() < 0.15:
             keys["on_error"] = "continue"
         if rng.random() < 0.05:
@@ -191,9 +208,20 @@ class Maker:
     def text(self, loop: bool) -> str:
         """Return a text for a parameter."""
         texts = [
-            *(f"t{self._rng.randrange(4)}", "{{ vars.n }}", "{{ vars.s }}-x", "{{ vars.n + 1 }}", "<{{ input }}>"),
+            *(
+                f"t{self._rng.randrange(4)}",
+                "{{ vars.n }}",
+                "{{ vars.s }}-x",
+                "{{ vars.n + 1 }}",
+                "<{{ input }}>",
+            ),
             *("<{{ input }}>", "{{ env.ATOM_A | default('none') }}", "{{ env.ATOM_B | default('no') }}"),
-            *("{{ env.ATOM_C | default('no') }}", "{{ flow.name }}", "{{ vars | length }}", "{{ vars['s'] }}"),
+            *(
+                "{{ env.ATOM_C | default('no') }}",
+                "{{ flow.name }}",
+                "{{ vars | length }}",
+                "{{ vars['s'] }}",
+            ),
         ]
         if self._rng.random() < 0.03:
             return self._rng.choice(["{{ run.id | length }}", "{{ now | length }}", "{{ run.id[0:1] }}"])
@@ -218,8 +246,15 @@ class Maker:
             case "map":
                 return {"type": "transform", **self._transform()}
             case "rows":
-                expression = rng.choice(["{'a': item, 'b': vars.n}", "{'b': vars.n, 'a': item}", "{'a': item}"])
-                return {"type": "transform", "operation": "map", "data": self._items(), "expression": expression}
+                expression = rng.choice(
+                    ["{'a': item, 'b': vars.n}", "{'b': vars.n, 'a': item}", "{'a': item}"]
+                )
+                return {
+                    "type": "transform",
+                    "operation": "map",
+                    "data": self._items(),
+                    "expression": expression,
+                }
             case "read":
                 return {**files, "operation": "read", "path": given}
             case "write" | "append":
@@ -240,7 +275,11 @@ class Maker:
             case "csv-write":
                 return {"type": "spreadsheet", "operation": "write", "path": f"{slot}/t.csv"}
             case "echo":
-                return {"type": "shell-command", "program": "echo", "args": [self.text(loop), self.text(loop)]}
+                return {
+                    "type": "shell-command",
+                    "program": "echo",
+                    "args": [self.text(loop), self.text(loop)],
+                }
             case "pipe":
                 return {"type": "shell-command", "program": "cat", "stdin": self.text(loop)}
             case "cat":
@@ -252,7 +291,11 @@ class Maker:
                 return {"type": "python", "code": code}
             case "call":
                 box.slot = "called"
-                return {"type": "flow", "flow": "sub/called.toml", "variables": {"s": "{{ vars.s }}" + str(rng.randrange(3))}}
+                return {
+                    "type": "flow",
+                    "flow": "sub/called.toml",
+                    "variables": {"s": "{{ vars.s }}" + str(rng.randrange(3))},
+                }
             case "loop":
                 items = rng.choice([self._items(), ["x", "y"], ["y", "x", "z"]])
                 collect = {"on_item_error": "collect"} if rng.random() < 0.3 else {}
@@ -275,7 +318,14 @@ class Maker:
             case 2:
                 return {"operation": "reverse", "data": data}
             case 3:
-                return {"operation": "reduce", "data": data, "initial": self.text(False), "expression": "acc ~ item"}
+                return {
+                    "operation": "reduce",
+                    "data": data,
+                    "initial": self.text(False),
+                    "expression": "acc ~ item",
+                }
             case _:
-                expression = rng.choice(["item ~ vars.s", "[item, index]", "[item, input]", "item ~ (env.ATOM_B | default('-'))"])
+                expression = rng.choice(
+                    ["item ~ vars.s", "[item, index]", "[item, input]", "item ~ (env.ATOM_B | default('-'))"]
+                )
                 return {"operation": "map", "data": data, "expression": expression}

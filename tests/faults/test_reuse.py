@@ -76,7 +76,9 @@ class Editing:
                 case list():
                     box.input = {str(place): ref for place, ref in enumerate(box.input)}
                 case dict():
-                    box.input = dict(reversed(box.input.items())) if rng.random() < 0.5 else list(box.input.values())
+                    box.input = (
+                        dict(reversed(box.input.items())) if rng.random() < 0.5 else list(box.input.values())
+                    )
                 case _:
                     box.input = [box.input]
 
@@ -137,7 +139,9 @@ class Editing:
                 place = rng.randrange(len(called.boxes))
                 box = called.boxes[place]
                 if not box.slot:
-                    Maker(called, rng, may_call=False).fill(box, called.boxes[:place], loop=False, alone=False)
+                    Maker(called, rng, may_call=False).fill(
+                        box, called.boxes[:place], loop=False, alone=False
+                    )
 
     def revert(self, rng: Random) -> None:
         """An earlier version comes back."""
@@ -241,8 +245,27 @@ class Editing:
 FREE = ("comment", "touch", "restart")
 EDITS = (
     *("change_parameters", "change_parameters", "change_parameters", "change_variable", "change_variable"),
-    *("rewire", "reshape_input", "add", "remove", "rename", "swap", "reorder_keys", "edit_called", "edit_called"),
-    *("revert", "revert", "change_settings", "change_file", "change_file", "spoil", "spoil", "change_environment"),
+    *(
+        "rewire",
+        "reshape_input",
+        "add",
+        "remove",
+        "rename",
+        "swap",
+        "reorder_keys",
+        "edit_called",
+        "edit_called",
+    ),
+    *(
+        "revert",
+        "revert",
+        "change_settings",
+        "change_file",
+        "change_file",
+        "spoil",
+        "spoil",
+        "change_environment",
+    ),
     *("change_environment", "comment", "touch", "run", "run", "cancel", "resume", "restart"),
 )
 Step = tuple[str, int]
@@ -259,7 +282,9 @@ def executed_although_unchanged(before: Saved, after: Saved, world: World, chang
         and node not in reached
         and before.picture[node][0] == "succeeded"
         and not is_executed_anyway(names[node], world.flow, world.called)
-        and not any(name.startswith(f"{node}/") and after.picture[name][0] == "failed" for name in after.picture)
+        and not any(
+            name.startswith(f"{node}/") and after.picture[name][0] == "failed" for name in after.picture
+        )
         and all(before.picture[ref] == after.picture[ref] for ref in _taken(names[node]))
     ]
 
