@@ -123,6 +123,13 @@ def with_refs(value: Any, change: Callable[[str], str | None]) -> Any:
             return None
 
 
+def taken(box: Box) -> list[str]:
+    """Return the boxes that a box takes something of."""
+    names: list[str] = []
+    with_refs(box.input, lambda name: names.append(name) or name)
+    return names
+
+
 class Maker:
     """Makes boxes for a flow."""
 

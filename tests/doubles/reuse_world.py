@@ -26,7 +26,7 @@ from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.running import Run
-from tests.doubles.changing_flow import HISTORIC, LOOKING, Box, ChangingFlow
+from tests.doubles.changing_flow import HISTORIC, LOOKING, Box, ChangingFlow, taken
 
 NAMES = ("ATOM_A", "ATOM_B", "ATOM_C")
 PATIENCE_S = 20
@@ -49,6 +49,10 @@ class World:
         self.flow, self.called, self.store = flow, called, store
         self.totals: Counter[str] = Counter()
         self.unended: RunId | None = None
+        self.appended: dict[str, bytes] = {}
+        """Node -> what it has added to its file when it was executed last."""
+        self.told: Picture = {}
+        """Of the last fresh run."""
         self.runtime: Runtime | None = None
         self.oracle: Runtime | None = None
         self._environ = dict(os.environ)
@@ -173,17 +177,17 @@ class World:
         self.unended = None if document.status == "succeeded" else run.id
         saved = Saved(events, document, self._picture(document), self.files(self.live))
         self.totals.update(runs=1, reused=len(saved.reused), executed=len(saved.executed))
+        old = self.files(before)
         wrong = self._differences(saved, before, choice, {})
+        wrongly_kept = self._wrongly_kept(saved, old)
         historic = self._historic(events)
         if wrong and historic:
             wrong = self._differences(saved, before, choice, historic)
+        wrong += wrongly_kept
         assert not wrong, "\n".join([self.flow.toml(), self.called.toml(), *map(str, saved.what()), *wrong])
         return saved
 
     def _historic(self, events: tuple[RunEvent, ...]) -> dict[NodeId, Kept]:
-        flows = {"": self.flow, "called": self.called}
-        names = {name for name, flow in flows.items() for box in flow.all() if box.kind in HISTORIC}
-        tops = _tops(self.flow.boxes, called=bool("called" in names))
         return {
             event.node: Kept(
                 source=event.run_id,
@@ -194,7 +198,7 @@ class World:
                 },
             )
             for event in events
-            if isinstance(event, ev.NodeReused) and _is_historic(event.node, tops, self.called)
+            if isinstance(event, ev.NodeReused) and _is_historic(event.node, self.flow.boxes, self.called)
         }
 
     def _differences(
@@ -207,6 +211,7 @@ class World:
         choice = Choice(reuse=Reuse(mode="none"), left_out=choice.left_out)
         document = self._begin(self.oracle, flow, choice, "save", kept).result(PATIENCE_S)
         fresh, wrong = self._picture(document), list[str]()
+        self.told = fresh
         if saved.document.status != document.status:
             wrong.append(
                 f"the run: {saved.document.status} {saved.document.error}, fresh {document.status} {document.error}"
@@ -233,6 +238,24 @@ class World:
         ]
         return wrong
 
+    def _wrongly_kept(self, saved: "Saved", before: Mapping[str, bytes]) -> list[str]:
+        """Return which reused nodes have added something else than they would now, as a fresh run has shown."""
+        wrong, fresh = list[str](), self.files(self.fresh)
+        for box in self.flow.boxes:
+            if box.kind != "append" or _shared(box, self.flow):
+                continue
+            if box.id in saved.executed:
+                self.appended[box.id] = _added(box, before, saved.files)
+            elif box.id in saved.reused and box.id in self.appended and self._would_be_alike(saved, box):
+                now, then = _added(box, before, fresh), self.appended[box.id]
+                wrong += [f"{box.id} has added {then}, and would add {now}"] if now != then else []
+        return wrong
+
+    def _would_be_alike(self, saved: "Saved", box: Box) -> bool:
+        """Return whether a node was executed in the last fresh run, with what it is given in this one."""
+        alike = all(saved.picture.get(name) == self.told.get(name) for name in taken(box))
+        return alike and self.told[box.id][0] == "succeeded"
+
     def _picture(self, document: RunDocument) -> Picture:
         return {
             name: (
@@ -255,6 +278,7 @@ class World:
             self.totals["resumes refused"] += 1
             assert error.code in ("RUN-001", "RUN-016", "RUN-017", "RUN-018", "RUN-019"), error.code
         self.unended = None
+        self.appended.clear()
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -298,25 +322,23 @@ def _line(node: str, saved: NodePicture, fresh: NodePicture) -> str:
     return f"{node}: {saved}\n   fresh: {fresh}"
 
 
+def _added(box: Box, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> bytes:
+    changed = [name for name in after if name.startswith(f"{box.slot}/") and before.get(name) != after[name]]
+    return b"".join(name.encode() + b":" + after[name][len(before.get(name, b"")) :] for name in changed)
+
+
 def _has_skipped(saved: NodePicture, fresh: NodePicture) -> bool:
     return (saved[0] == "skipped") != (fresh[0] == "skipped")
 
 
-def _tops(boxes: list[Box], *, called: bool) -> dict[str, Box]:
-    del called
-    return {box.id: box for box in boxes}
-
-
-def _is_historic(node: str, tops: Mapping[str, Box], called: ChangingFlow) -> bool:
+def _is_historic(node: str, boxes: list[Box], called: ChangingFlow) -> bool:
     """Return whether a node, or something within it, depends on what was there before."""
     first, *rest = [each for each in node.split("/") if not each.isdecimal()]
-    box = tops.get(first)
+    box = next((box for box in boxes if box.id == first), None)
     if box is None:
         return False
-    if box.kind == "call" and rest:
-        return _is_historic("/".join(rest), _tops(called.boxes, called=True), called)
     if rest:
-        return _is_historic("/".join(rest), {child.id: child for child in box.children}, called)
+        return _is_historic("/".join(rest), called.boxes if box.kind == "call" else box.children, called)
     kinds = {each.kind for each in box.within()}
     if "call" in kinds:
         kinds |= {each.kind for each in called.all()}

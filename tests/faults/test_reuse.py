@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atomiton_runtime.requests import Chosen
-from tests.doubles.changing_flow import Box, ChangingFlow, Maker, with_refs
+from tests.doubles.changing_flow import Box, ChangingFlow, Maker, taken, with_refs
 from tests.doubles.reuse_world import NAMES, PATIENCE_S, Saved, World, is_executed_anyway
 from tests.guards.campaign import note, sized
 
@@ -229,6 +229,7 @@ class Editing:
             if number == rng.randrange(25):
                 break
         run.cancel()
+        self.world.appended.clear()
         self.world.unended = None if run.result(PATIENCE_S).status == "succeeded" else run.id
 
     def resume(self, rng: Random) -> None:
@@ -285,14 +286,8 @@ def executed_although_unchanged(before: Saved, after: Saved, world: World, chang
         and not any(
             name.startswith(f"{node}/") and after.picture[name][0] == "failed" for name in after.picture
         )
-        and all(before.picture[ref] == after.picture[ref] for ref in _taken(names[node]))
+        and all(before.picture[ref] == after.picture[ref] for ref in taken(names[node]))
     ]
-
-
-def _taken(box: Box) -> list[str]:
-    taken: list[str] = []
-    with_refs(box.input, lambda name: taken.append(name) or name)
-    return taken
 
 
 def _reached(changed: Box | None, flow: ChangingFlow) -> Mapping[str, Box]:
@@ -301,7 +296,7 @@ def _reached(changed: Box | None, flow: ChangingFlow) -> Mapping[str, Box]:
     reached = {changed.id: changed}
     for box in flow.boxes:
         slots = {slot for each in reached.values() for slot in each.slots()}
-        if slots & box.slots() or any(name in reached for name in _taken(box)):
+        if slots & box.slots() or any(name in reached for name in taken(box)):
             reached[box.id] = box
     return reached
 
@@ -337,7 +332,7 @@ def play(seeds: list[int], called: list[int], steps: list[Step], store: str) -> 
     store=st.sampled_from(["sqlite", "files", "memory"]),
 )
 @settings(
-    max_examples=sized(12, 500),
+    max_examples=sized(6, 520),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
