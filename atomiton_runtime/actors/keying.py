@@ -190,6 +190,8 @@ def _body_parts(node: Node, flow: Flow) -> dict[str, str]:
 
 
 def _orders_within(node: Node) -> Iterator[str]:
+    # The last child that no other takes gives the result, and those of `parallel` are in the order of the file.
+    yield from (child.id for child in node.children)
     for child in sorted(node.children, key=lambda child: child.id):
         yield from (_shape(child), *_orders(_values(child)), *_orders_within(child))
 

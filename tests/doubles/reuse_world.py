@@ -352,6 +352,8 @@ def is_executed_anyway(box: Box, flow: ChangingFlow, called: ChangingFlow) -> bo
         boxes += called.all()
     if any(each.kind in LOOKING or each.table.get("reuse") == "never" for each in boxes):
         return True
+    if any(each.kind == "loop" and each.slots() for each in boxes):
+        return True  # its iterations may write to one file, and then none has left it as it is
     if any(_MOVING.search(json.dumps(each.table)) for each in boxes):
         return True
     return bool(_shared(box, flow) or any(_shared(each, called) for each in boxes[len(list(box.within())) :]))

@@ -199,8 +199,12 @@ class Editing:
         flow = self.world.flow
         if rng.random() < 0.5:
             flow.comments = rng.randrange(4)
-        elif flow.max_parallel > 1 or rng.random() < 0.3:
+        elif not any(len(box.children) > 1 for box in flow.all()):  # in a body, the last one gives the result
             flow.order = rng.randrange(5)
+
+    def reorder(self, rng: Random) -> None:
+        """The nodes stand in another order, those of bodies as well."""
+        self.world.flow.order = rng.randrange(5)
 
     def touch(self, rng: Random) -> None:
         """A file is touched, or written with what is in it."""
