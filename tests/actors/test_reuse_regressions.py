@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -85,7 +86,8 @@ def test_a_list_of_inputs_is_no_table_with_numbers(runtime: Runtime, shape: str)
     """An input that becomes a table, or a table in another order, is another input."""
     text = (
         '[nodes.a]\ntype = "edit-fields"\nvalues = {{ n = 1 }}\n[nodes.b]\ntype = "edit-fields"\nvalues = {{ n = 2 }}\n'
-        '[nodes.say]\ntype = "edit-fields"\nkeep_only_set = true\nvalues = {{ said = "<{{{{ input }}}}>" }}\ninput = {}\n'
+        '[nodes.say]\ntype = "edit-fields"\nkeep_only_set = true\n'
+        'values = {{ said = "<{{{{ input }}}}>" }}\ninput = {}\n'
     )
     save(runtime, text.format('["a", "b"]'))
     once = save(runtime, text.format('{ 0 = "a", 1 = "b" }')).outputs["say"]
@@ -161,3 +163,21 @@ def test_a_write_that_was_skipped_has_not_written(runtime: Runtime, flows: Path)
 
     assert ["succeeded", "skipped", "reused"] == became
     assert "x" == (flows / "log").read_text()
+
+
+@pytest.mark.parametrize("kind", ["group", "parallel"])
+def test_the_order_of_the_nodes_of_a_body_counts(runtime: Runtime, kind: str) -> None:
+    """The last child gives the result of a body, and the results of `parallel` are in the order of its children."""
+    children = [
+        f'[nodes.all.nodes.{name}]\ntype = "edit-fields"\nvalues = {{ n = "{name}" }}\n'
+        for name in ("a", "b")
+    ]
+    text = f'[nodes.all]\ntype = "{kind}"\n'
+    save(runtime, "".join((text, *children)))
+    document = save(runtime, "".join((text, *reversed(children))))
+    outputs = document.outputs["all"]
+
+    assert ({"result": {"n": "a"}} if kind == "group" else ["b", "a"]) == (
+        outputs if kind == "group" else list(cast("dict[str, object]", outputs["results"]))
+    )
+    assert ["reused", "reused"] == [statuses(document)[f"all/{name}"] for name in ("a", "b")]

@@ -250,28 +250,19 @@ class Editing:
 FREE = ("comment", "touch", "restart")
 EDITS = (
     *("change_parameters", "change_parameters", "change_parameters", "change_variable", "change_variable"),
+    *("rewire", "reshape_input", "add", "remove", "rename", "swap", "reorder_keys", "reorder", "edit_called"),
+    *("edit_called", "revert", "revert", "change_settings", "change_file", "change_file", "spoil", "spoil"),
     *(
-        "rewire",
-        "reshape_input",
-        "add",
-        "remove",
-        "rename",
-        "swap",
-        "reorder_keys",
-        "edit_called",
-        "edit_called",
-    ),
-    *(
-        "revert",
-        "revert",
-        "change_settings",
-        "change_file",
-        "change_file",
-        "spoil",
-        "spoil",
         "change_environment",
+        "change_environment",
+        "comment",
+        "touch",
+        "run",
+        "run",
+        "cancel",
+        "resume",
+        "restart",
     ),
-    *("change_environment", "comment", "touch", "run", "run", "cancel", "resume", "restart"),
 )
 Step = tuple[str, int]
 
