@@ -111,16 +111,17 @@ class Reusing:
             reason = self._why_not_inner(wanted, node_id, inner, pulse)
             if reason is not None:
                 return f"{node_id}: {reason}"
-        return None if settled.kept else "what was executed within is not known any more"
+        return None if settled.known else "what was executed within is not known any more"
 
     def _settled_within(self, kept: Kept, node_id: NodeId) -> "Settled":
         """Return what was settled within a body, at any depth, by the ids that it would have now."""
         before, settled = f"{kept.executed_as or node_id}/", Settled()
-        for event in self._results.journal(kept.source):
+        journal = self._results.journal(kept.source)
+        for event in journal:
             if getattr(event, "node", "").startswith(before):
                 settled.take(event)
         named = Settled()
-        named.failed = settled.failed
+        named.known, named.failed = bool(journal), settled.failed
         for inner_id, inner in settled.kept.items():
             now = NodeId(f"{node_id}/{inner_id.removeprefix(before)}")
             named.kept[now] = inner
@@ -128,6 +129,7 @@ class Reusing:
                 within = self._settled_within(inner, now)
                 named.kept |= within.kept
                 named.failed += within.failed
+                named.known = named.known and within.known
         return named
 
     def _why_not_inner(self, wanted: Wanted, node_id: NodeId, kept: Kept, pulse: Pulse) -> str | None:
@@ -228,6 +230,8 @@ class Settled:
     def __init__(self) -> None:
         self.kept: dict[NodeId, Kept] = {}
         self.failed: list[NodeId] = []
+        self.known = True
+        """Whether the journal is there at all: nothing may have been executed, where all was skipped."""
 
     def take(self, event: RunEvent) -> None:
         """Take in the next event."""

@@ -181,3 +181,14 @@ def test_the_order_of_the_nodes_of_a_body_counts(runtime: Runtime, kind: str) ->
         outputs if kind == "group" else list(cast("dict[str, object]", outputs["results"]))
     )
     assert ["reused", "reused"] == [statuses(document)[f"all/{name}"] for name in ("a", "b")]
+
+
+def test_a_body_of_which_nothing_was_executed_is_reused(runtime: Runtime) -> None:
+    """All that is within was skipped: then nothing outside has a say, though it might have."""
+    text = (
+        '[nodes.each]\ntype = "loop"\nitems = [1]\n'
+        '[nodes.each.nodes.read]\ntype = "file-system"\nwhen = "item > 1"\noperation = "read"\npath = "a.txt"\n'
+    )
+    save(runtime, text)
+
+    assert {"each": "reused"} == statuses(save(runtime, text))
