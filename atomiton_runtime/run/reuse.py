@@ -42,8 +42,8 @@ def digest(content: bytes) -> Digest:
 def result_hash(raw: bytes | msgspec.Raw) -> Digest:
     """Return the hash of a value that `values.encode` wrote.
 
-    The order of keys counts: it is that of the columns of a table, and of what is written as JSON. `1` and `1.0` differ,
-    as they do in a text.
+    The order of keys counts: it is that of the columns of a table, and of what is written as JSON. `1` and `1.0`
+    differ, as they do in a text.
     """
     return digest(bytes(memoryview(raw)))
 

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import tomli_w
 
@@ -109,18 +109,17 @@ def _tables(boxes: Sequence[Box], order: Random | None, *, side_by_side: bool = 
 
 def with_refs(value: Any, change: Callable[[str], str | None]) -> Any:
     """Return an `input` with every reference changed; None is left out."""
-    match value:
-        case str():
-            name, dot, port = value.partition(".")
-            changed = change(name)
-            return None if changed is None else f"{changed}{dot}{port}"
-        case list():
-            return [kept for ref in value if (kept := with_refs(ref, change)) is not None] or None
-        case dict():
-            changed = {name: with_refs(ref, change) for name, ref in value.items()}
-            return {name: ref for name, ref in changed.items() if ref is not None} or None
-        case _:
-            return None
+    if isinstance(value, str):
+        name, dot, port = value.partition(".")
+        changed = change(name)
+        return None if changed is None else f"{changed}{dot}{port}"
+    if isinstance(value, list):
+        refs = [with_refs(ref, change) for ref in cast("list[str]", value)]
+        return [ref for ref in refs if ref is not None] or None
+    if isinstance(value, dict):
+        named = {name: with_refs(ref, change) for name, ref in cast("dict[str, str]", value).items()}
+        return {name: ref for name, ref in named.items() if ref is not None} or None
+    return None
 
 
 def taken(box: Box) -> list[str]:

@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -308,13 +308,10 @@ def _told(content: bytes) -> Any:
 
 
 def _without_times(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _without_times(entry) for key, entry in value.items() if key != "modified_at"}
-        case list():
-            return [_without_times(entry) for entry in value]
-        case _:
-            return value
+    if isinstance(value, dict):
+        table = cast("dict[str, Any]", value)
+        return {key: _without_times(entry) for key, entry in table.items() if key != "modified_at"}
+    return [_without_times(entry) for entry in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def _line(node: str, saved: NodePicture, fresh: NodePicture) -> str:

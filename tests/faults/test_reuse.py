@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from random import Random
+from typing import Any, cast
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -72,15 +73,7 @@ class Editing:
         boxes = [box for box in self.world.flow.boxes if box.input is not None]
         if boxes:
             box = rng.choice(boxes)
-            match box.input:
-                case list():
-                    box.input = {str(place): ref for place, ref in enumerate(box.input)}
-                case dict():
-                    box.input = (
-                        dict(reversed(box.input.items())) if rng.random() < 0.5 else list(box.input.values())
-                    )
-                case _:
-                    box.input = [box.input]
+            box.input = _reshaped(box.input, turned=rng.random() < 0.5)
 
     def add(self, rng: Random) -> None:
         """A node is added anywhere."""
@@ -247,6 +240,15 @@ class Editing:
         self.world.start()
 
 
+def _reshaped(value: Any, *, turned: bool) -> Any:
+    if isinstance(value, list):
+        return {str(place): ref for place, ref in enumerate(cast("list[str]", value))}
+    if isinstance(value, dict):
+        table = cast("dict[str, str]", value)
+        return dict(reversed(table.items())) if turned else list(table.values())
+    return [value]
+
+
 FREE = ("comment", "touch", "restart")
 EDITS = (
     *("change_parameters", "change_parameters", "change_parameters", "change_variable", "change_variable"),
@@ -329,7 +331,7 @@ def play(seeds: list[int], called: list[int], steps: list[Step], store: str) -> 
 @settings(
     max_examples=sized(6, 520),
     deadline=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=tuple(HealthCheck),
 )
 def test_a_save_gives_what_a_fresh_run_gives(
     seeds: list[int], called: list[int], steps: list[Step], store: str
