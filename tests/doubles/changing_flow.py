@@ -149,7 +149,9 @@ class Maker:
         rng = self._rng
         kinds = [*_LEAVES, *(BODIES * 2 if depth < 2 else ())]
         kinds += ["call", "call"] if self._may_call and not alone else []
-        if depth or not self._may_call:  # when files were modified must be nobody's input: a copy has other times
+        if (
+            depth or not self._may_call
+        ):  # when files were modified must be nobody's input: a copy has other times
             kinds = [kind for kind in kinds if kind != "list"]
         kind = rng.choice(kinds if rng.random() < 0.95 else _PROGRAMS)
         self._flow.made += 1
