@@ -125,7 +125,8 @@ def written_key(
         names: what its expressions may use.
         inputs: hash of the value of each port that it takes, in the order of `Node.refs`.
     """
-    texts = [identity, node.definition, flow.folder, *_wiring(node), *inputs]
+    texts = [identity, node.definition, flow.folder, _shape(node), *_wiring(node), *inputs]
+    texts += _orders(_values(node))
     used: Collection[str] = node.names
     if node.body is not None or node.calls is not None:
         used = _names_within(node, flow)
@@ -146,7 +147,11 @@ def input_hash(raw: msgspec.Raw | None, known: Digest | None) -> str:
 
 
 def _is_given(name: str) -> bool:
-    return name.partition(".")[0] in _GIVEN
+    return _root(name) in _GIVEN
+
+
+def _root(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _name(use: object) -> str:
@@ -173,7 +178,7 @@ def _names_within(node: Node, flow: Flow) -> Collection[str]:
     if not called:
         return node.names
     others = (name for each in called for inner in each.nodes for name in inner.names)
-    return node.names | {name for name in others if name.partition(".")[0] not in ("vars", "flow")}
+    return node.names | {name for name in others if _root(name) not in ("vars", "flow", "env")}
 
 
 def _called(node: Node, flow: Flow) -> tuple[Flow, ...]:
@@ -188,8 +193,43 @@ def _called(node: Node, flow: Flow) -> tuple[Flow, ...]:
 
 
 def _body_parts(node: Node, flow: Flow) -> dict[str, str]:
-    parts = {f"flow {each.path}": each.hash for each in _called(node, flow)}
-    return parts if node.body is None else {"body": node.definition, **parts}
+    parts: dict[str, str] = {}
+    for each in _called(node, flow):
+        parts[f"flow {each.path}"] = each.hash
+        environment = NodeEnvironment(Path(each.folder))  # a `.env` of its own may be beside it
+        names = sorted({name for inner in each.nodes for name in inner.names if _root(name) == "env"})
+        for name in names:
+            parts[f"name {name} of {each.path}"] = _environment_part(environment, name.partition(".")[2])
+    if node.body is not None:
+        parts["body"] = together((node.definition, *_orders(_values(node)), *_orders_within(node)))
+    return parts
+
+
+def _orders_within(node: Node) -> Iterator[str]:
+    # The last child that no other takes gives the result, and those of `parallel` are in the order of the file.
+    yield from (child.id for child in node.children)
+    for child in sorted(node.children, key=lambda child: child.id):
+        yield from (_shape(child), *_orders(_values(child)), *_orders_within(child))
+
+
+def _values(node: Node) -> list[object]:
+    """Return the parameters of a node, whatever their own order."""
+    return [node.parameters[name] for name in sorted(node.parameters)]
+
+
+def _orders(value: object) -> Iterator[str]:
+    """Yield the keys of each table within parameters, as they are written: no definition says in which order."""
+    match value:
+        case dict():
+            table = cast("dict[str, object]", value)
+            yield from table
+            for key in sorted(table):
+                yield from _orders(table[key])
+        case list():
+            for entry in cast("list[object]", value):
+                yield from _orders(entry)
+        case _:
+            return
 
 
 def descendants(node: Node, flow: Flow) -> Iterator[Node]:
@@ -244,7 +284,7 @@ def _name_part(name: str, context: NodeContext) -> str:
 def _environment_part(environment: Mapping[str, str], name: str) -> str:
     """Return the hash of a variable: what is in the environment is often no secret by name only."""
     if not name:
-        return hidden_part(dict(environment))
+        return hidden_part(dict(sorted(environment.items())))
     value = environment.get(name)
     return _ABSENT if value is None else hidden_part(value)
 
@@ -257,7 +297,23 @@ def _input_parts(order: ExecuteNode) -> dict[str, str]:
     if node.input is None:
         return {} if order.default is None else {"input": f"#{result_hash(order.default)}"}
     hashes = [input_hash(raw, known) for raw, known in zip(order.inputs, order.hashes, strict=True)]
-    return {f"input {label}".rstrip(): f"#{each}" for label, each in zip(_wiring(node), hashes, strict=True)}
+    if isinstance(node.input, SingleInput):
+        return {"input": f"#{hashes[0]}"}
+    parts = {f"input {label}": f"#{each}" for label, each in zip(_wiring(node), hashes, strict=True)}
+    return {"shape of the input": _shape(node), **parts}
+
+
+def _shape(node: Node) -> str:
+    """Return of what kind the input of a node is: a table may have the names 0 and 1, in this order or another."""
+    match node.input:
+        case None:
+            return "none"
+        case SingleInput():
+            return "value"
+        case ListInput():
+            return "list"
+        case TableInput():
+            return part(_wiring(node))
 
 
 def _wiring(node: Node) -> tuple[str, ...]:
@@ -276,7 +332,7 @@ def _wiring(node: Node) -> tuple[str, ...]:
 
 
 def _iteration_parts(iteration: Iteration, names: Collection[str]) -> dict[str, str]:
-    roots = {name.partition(".")[0] for name in names} & _OF_ITERATIONS
+    roots = {_root(name) for name in names} & _OF_ITERATIONS
     parts: dict[str, str] = {}
     if "item" in roots:
         parts["item"] = f"#{result_hash(iteration.item)}"

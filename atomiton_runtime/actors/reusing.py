@@ -121,36 +121,49 @@ class Reusing:
             return 'a node within has `reuse = "never"`'
         if not any(node.may_write for node in within):
             return None  # nothing outside has a say
-        before = f"{kept.executed_as or wanted.node_id}/"
-        settled = Settled()
-        for event in self._results.journal(kept.source):
-            if getattr(event, "node", "").startswith(before):
-                settled.take(event)
+        settled = self._settled_within(kept, wanted.node_id, (wanted.node, wanted.flow), {})
         if settled.failed:
             return f"{settled.failed[0]} had failed"
         for node_id, inner in settled.kept.items():
-            path = node_id.removeprefix(before)
-            reason = self._why_not_inner(wanted, path, inner, pulse, reused=inner.source != kept.source)
+            reason = self._why_not_inner(wanted, node_id, inner, pulse)
             if reason is not None:
-                return f"{wanted.node_id}/{path}: {reason}"
-        return None if settled.kept else "what was executed within is not known any more"
+                return f"{node_id}: {reason}"
+        return None if settled.known else "what was executed within is not known any more"
 
-    def _why_not_inner(
-        self, around: Wanted, path: str, kept: Kept, pulse: Pulse, *, reused: bool
-    ) -> str | None:
-        """Return why the result of one node within a body does not hold."""
-        written = _LEAF, around.flow
-        if (
-            reused
-        ):  # what was executed within it is in another journal; else it is in the same, and looked at as well
-            written = written_at(around.node, around.flow, path) or written
-        wanted = Wanted(
-            flow_path=around.flow_path,
-            node=written[0],
-            flow=written[1],
-            node_id=NodeId(f"{around.node_id}/{path}"),
-        )
-        return self.why_not(wanted, kept, pulse) or self.changed_read(kept, pulse)
+    def _settled_within(
+        self,
+        kept: Kept,
+        node_id: NodeId,
+        written: tuple[Node, Flow],
+        journals: dict[RunId, tuple[RunEvent, ...]],
+    ) -> "Settled":
+        """Return what was settled within a body, at any depth, by the ids that it would have now."""
+        if kept.source not in journals:
+            journals[kept.source] = self._results.journal(kept.source)
+        before, settled = f"{kept.executed_as or node_id}/", Settled()
+        for event in journals[kept.source]:
+            if getattr(event, "node", "").startswith(before):
+                settled.take(event)
+        named = Settled()
+        named.known, named.failed = bool(journals[kept.source]), settled.failed
+        for inner_id, inner in settled.kept.items():
+            path = inner_id.removeprefix(before)
+            now = NodeId(f"{node_id}/{path}")
+            named.kept[now] = inner
+            if inner.source == kept.source:
+                continue
+            # It was reused there: what is within it, if it has a body, is told by another journal.
+            found = written_at(*written, path)
+            if found is not None and (found[0].body is not None or found[0].calls is not None):
+                within = self._settled_within(inner, now, found, journals)
+                named.kept |= within.kept
+                named.failed += within.failed
+                named.known = named.known and within.known
+        return named
+
+    def _why_not_inner(self, wanted: Wanted, node_id: NodeId, kept: Kept, pulse: Pulse) -> str | None:
+        leaf = Wanted(flow_path=wanted.flow_path, node=_LEAF, flow=wanted.flow, node_id=node_id)
+        return self.why_not(leaf, kept, pulse) or self.changed_read(kept, pulse)
 
     def changed_read(self, kept: Kept, pulse: Pulse = _go_on) -> str | None:
         """Return which file that an execution has read is not the same any more, in words; None: none.
@@ -251,6 +264,8 @@ class Settled:
     def __init__(self) -> None:
         self.kept: dict[NodeId, Kept] = {}
         self.failed: list[NodeId] = []
+        self.known = True
+        """Whether the journal is there at all: nothing may have been executed, where all was skipped."""
 
     def take(self, event: RunEvent) -> None:
         """Take in the next event."""

@@ -1,7 +1,7 @@
 """Makes the keys by which results are found again: what the result of a node depends on, as hashes.
 
 A key is made of named parts, so that two keys can be compared part by part: that is how `why` can say what changed.
-A part whose canonical form is short is kept as it is, the others as hashes.
+A part that is short is kept as it is, the others as hashes.
 """
 
 import hashlib
@@ -20,7 +20,6 @@ SHOWN_CHARS = 80
 """A part of at most so many characters is kept as it is."""
 _HASHED = "#"
 """What a hashed part begins with: no JSON does."""
-_SORTED = msgspec.json.Encoder(order="sorted")
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,7 +28,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hash: Digest
     """Of all parts."""
     parts: dict[str, str]
-    """Name -> canonical JSON, or the hash of it: `type`, `parameter limit`, `input`, `reads /data/a.csv`, ..."""
+    """Name -> JSON, or the hash of it: `type`, `parameter limit`, `input`, `reads /data/a.csv`, ..."""
     written: Digest | None = None
     """Of the node as it is written and of what it is given, nothing evaluated: where this is the same, the key is, as
     long as what it reads outside is. None: its templates give something else each time (`now`)."""
@@ -40,35 +39,28 @@ def digest(content: bytes) -> Digest:
     return Digest(hashlib.blake2b(content, digest_size=16).hexdigest())
 
 
-def canonical(value: object) -> bytes:
-    """Return the one form of a value: JSON whose keys are sorted. `1` and `1.0` differ, as they do in a text.
+def result_hash(raw: bytes | msgspec.Raw) -> Digest:
+    """Return the hash of a value that `values.encode` wrote.
+
+    The order of keys counts: it is that of the columns of a table, and of what is written as JSON. `1` and `1.0`
+    differ, as they do in a text.
+    """
+    return digest(bytes(memoryview(raw)))
+
+
+def part(value: object) -> str:
+    """Return a value as a part of a key.
 
     Raises:
         UnsupportedValue: it holds something that has no JSON form (VALUE-001).
     """
-    return canonical_form(encode(value))
-
-
-def canonical_form(raw: bytes | msgspec.Raw) -> bytes:
-    """Return the one form of a value that `values.encode` wrote."""
-    content = bytes(memoryview(raw))
-    return _SORTED.encode(msgspec.json.decode(content)) if b"{" in content else content
-
-
-def result_hash(raw: bytes | msgspec.Raw) -> Digest:
-    """Return the hash of an encoded value, whatever the order of its keys."""
-    return digest(canonical_form(raw))
-
-
-def part(value: object) -> str:
-    """Return a value as a part of a key."""
-    content = canonical(value)
+    content = encode(value)
     return _shown(content) or f"{_HASHED}{digest(content)}"
 
 
 def hidden_part(value: object) -> str:
     """Return a value as a part of a key that does not show it."""
-    return f"{_HASHED}{digest(canonical(value))}"
+    return f"{_HASHED}{digest(encode(value))}"
 
 
 def _shown(content: bytes) -> str | None:

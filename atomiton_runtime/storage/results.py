@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from atomiton_runtime.ids import NodeId, RunId
-from atomiton_runtime.run.events import NodeReused, NodeStarted, NodeSucceeded, RunEvent
+from atomiton_runtime.run.events import NodeReused, NodeSkipped, NodeStarted, NodeSucceeded, RunEvent
 from atomiton_runtime.run.reuse import Digest, together, without_indexes
 
 Place: TypeAlias = Digest
@@ -66,6 +66,8 @@ class Recorded(msgspec.Struct, frozen=True):
     result: tuple[Place, Digest] | None = None
     """Where a result of this key is to be found."""
     execution: tuple[Place, Execution] | None = None
+    undone: Place | None = None
+    """Where an execution of this run, if one has begun, came to nothing: the one before it is the last again."""
 
 
 def recorded(flow_path: str, event: RunEvent) -> Recorded | None:
@@ -74,6 +76,8 @@ def recorded(flow_path: str, event: RunEvent) -> Recorded | None:
         case NodeStarted(may_write=True):
             execution = Execution(event.run_id, event.attempt, event.node)
             return Recorded(execution=(place_of(flow_path, event.node), execution))
+        case NodeSkipped():
+            return Recorded(undone=place_of(flow_path, event.node))
         case NodeSucceeded(key=key) if key is not None:
             return Recorded(result=(result_place(flow_path, event.node), key.hash))
         case NodeReused(key=key) if key is not None:
@@ -120,11 +124,21 @@ class ResultIndex(Results):
             self._runs.setdefault(flow_path, {})[events[0].run_id] = None
             for event in events:
                 found = recorded(flow_path, event)
-                if found is not None and found.result is not None:
-                    self._results[found.result] = event.run_id, event.seq
-                if found is not None and found.execution is not None:
-                    place, execution = found.execution
-                    self._executions[place] = execution, self._executions.get(place, (None,))[0]
+                if found is not None:
+                    self._take(found, event)
+
+    def _take(self, found: Recorded, event: RunEvent) -> None:
+        if found.result is not None:
+            self._results[found.result] = event.run_id, event.seq
+        if found.execution is not None:
+            place, execution = found.execution
+            self._executions[place] = execution, self._executions.get(place, (None,))[0]
+        if found.undone is not None and found.undone in self._executions:
+            last, before = self._executions[found.undone]
+            if last.run_id == event.run_id:
+                del self._executions[found.undone]
+                if before is not None:
+                    self._executions[found.undone] = before, None
 
     def forget(self, run_ids: Sequence[RunId]) -> None:
         """Forget what runs have added."""

@@ -55,6 +55,11 @@ _WRITE_EXECUTION = (
     "ON CONFLICT (place) DO UPDATE SET before_run_id = run_id, before_attempt = attempt, before_node = node, "
     "run_id = excluded.run_id, attempt = excluded.attempt, node = excluded.node"
 )
+_UNDO_EXECUTION = (
+    "DELETE FROM executions WHERE place = ? AND run_id = ? AND before_run_id IS NULL",
+    "UPDATE executions SET run_id = before_run_id, attempt = before_attempt, node = before_node, "
+    "before_run_id = NULL, before_attempt = NULL, before_node = NULL WHERE place = ? AND run_id = ?",
+)
 _OF_RUNS = ("events", "files", "runs")
 _OF_NODES = ("results", "executions")
 """Tables of what is known of executions: rows of runs that are gone go with them."""
@@ -479,6 +484,7 @@ def _insert(connection: sqlite3.Connection, additions: Mapping[RunId, Addition])
 def _insert_executions(connection: sqlite3.Connection, additions: Mapping[RunId, Addition]) -> None:
     results: list[tuple[str, str, str, int]] = []
     executions: list[tuple[str, str, int, str]] = []
+    undone: list[tuple[str, str]] = []
     for run_id, addition in additions.items():
         path = addition.summary.flow_path if addition.summary is not None else ""
         for event in addition.events:
@@ -488,5 +494,10 @@ def _insert_executions(connection: sqlite3.Connection, additions: Mapping[RunId,
             if found is not None and found.execution is not None:
                 place, execution = found.execution
                 executions.append((place, execution.run_id, execution.attempt, execution.node))
+            if found is not None and found.undone is not None:
+                undone.append((found.undone, run_id))
     connection.executemany(_WRITE_RESULT, results)
+    # None begins in the same run after it came to nothing, so the order among these does not matter.
     connection.executemany(_WRITE_EXECUTION, executions)
+    for statement in _UNDO_EXECUTION:
+        connection.executemany(statement, undone)

@@ -95,8 +95,8 @@ EDITS: dict[str, Edit] = {
         {"a", "b", "save"},
     ),
     "comments and form": Edit(chain(), chain(head="# hello", a="  values.x  =  1 # the same\n"), set()),
-    "the order of keys": Edit(
-        chain(a="values = { x = 1, z = 2 }"), chain(a="values = { z = 2, x = 1 }"), set()
+    "the order of keys within a value": Edit(
+        chain(a="values = { x = 1, z = 2 }"), chain(a="values = { z = 2, x = 1 }"), {"a", "b"}
     ),
     "settings, timeouts and retries": Edit(
         chain(),
