@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from atomiton_runtime.actors.keying import LOOKS, READS, descendants, input_hash, written_key
+from atomiton_runtime.actors.messages import Reuse
 from atomiton_runtime.errors import AtomitonError
 from atomiton_runtime.flow.graph import parents_first
 from atomiton_runtime.flow.model import Flow, Node, PortRef
@@ -25,8 +26,15 @@ log = logging.getLogger(__name__)
 
 _LOOKED_AT_RUNS = 4
 """Of a flow: the newest may have been cancelled before it came to some nodes."""
+_SEARCHED_RUNS = 20
+"""Of a flow: where there are more, nobody can say that no result of a node is left."""
 Pulse = Callable[[], None]
 """Raises when the work is to be given up."""
+
+
+def reuse_of_save(flow: Flow) -> Reuse:
+    """Return which earlier results stand in for executions when a flow is saved."""
+    return Reuse(mode="auto" if flow.settings.on_save == "changed" else "declared")
 
 
 def _go_on() -> None:
@@ -212,6 +220,22 @@ class Reusing:
                     break
         except AtomitonError as error:
             log.warning("earlier runs cannot be looked at: %s", error.message)
+        return found
+
+    def parts_of_all(self, flow: Flow) -> dict[NodeId, list[Mapping[str, str]]] | None:
+        """Return node of the flow itself -> the parts of the key of each result there is; None: they are too many."""
+        found: dict[NodeId, list[Mapping[str, str]]] = {}
+        try:
+            run_ids = self._results.newest_runs(flow.path, limit=_SEARCHED_RUNS + 1)
+            if len(run_ids) > _SEARCHED_RUNS:
+                return None
+            for run_id in run_ids:
+                for event in self._results.journal(run_id):
+                    if isinstance(event, ev.NodeSucceeded | ev.NodeReused) and event.key is not None:
+                        found.setdefault(event.node, []).append(event.key.parts)
+        except AtomitonError as error:
+            log.warning("earlier runs cannot be looked at: %s", error.message)
+            return None
         return found
 
 
