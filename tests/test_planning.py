@@ -1,5 +1,7 @@
 """What a plan says of a save is what the save then does, and nothing is done by saying it."""
 
+import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from atomiton_runtime.run.document import RunDocument
 from atomiton_runtime.run.reason import FlowPlan
 
 TIMEOUT_S = 20
+EXAMPLES = int(os.environ.get("ATOMITON_TEST_PLANS", "25"))
 BECAME = {"succeeded": "run", "failed": "run", "reused": "reuse", "skipped": "skip"}
 
 CHAIN = """
@@ -61,17 +64,27 @@ class Place:
         self.flows.mkdir(parents=True, exist_ok=True)
         self.runtime = Runtime(self.flows, storage, data=folder / "data")
 
+    def move(self, folder: Path) -> None:
+        """Go on in another folder, where nothing has run yet."""
+        folder.mkdir()
+        self.flows = folder
+
+    @property
+    def ref(self) -> str:
+        """The path of the flow."""
+        return str(self.flows / "x.toml")
+
     def write(self, text: str, name: str = "x") -> None:
         """Write a flow file."""
         (self.flows / f"{name}.toml").write_text(text, encoding="utf-8")
 
     def plan(self, chosen: Chosen | None = None, **variables: object) -> FlowPlan:
         """Return what a save of the flow would do."""
-        return self.runtime.plan("x", variables, chosen)
+        return self.runtime.plan(self.ref, variables, chosen)
 
     def save(self) -> RunDocument:
         """Run the flow as a save of its file does, and wait for the end."""
-        flow = self.runtime.flow("x")
+        flow = self.runtime.flow(self.ref)
         order = StartRun(
             run_id=new_run_id(),
             flow=flow,
@@ -282,7 +295,7 @@ def nodes(draw: st.DrawFn, index: int) -> str:
         case "calls":
             lines += ['type = "flow"', 'flow = "inner"', "variables = { v = \"{{ vars.v }}\" }"]
         case _:
-            lines += ['type = "loop"', 'items = "[1, vars.v]"', f'after = "{before}"']
+            lines += ['type = "loop"', 'items = [1, "{{ vars.v }}"]', f'after = "{before}"']
             lines += [f"[nodes.{name}.nodes.{name}w]", 'type = "file-system"', 'operation = "write"']
             lines += [f'path = "loop-{name}-{{{{ item }}}}.txt"', f'content = "{number}"']
             lines = [*lines[:1], *draw(extras(index)), *lines[1:]]
@@ -325,19 +338,26 @@ content = "{{ vars.v }}"
 """
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(versions=moments())
-def test_a_plan_is_true(tmp_path_factory: pytest.TempPathFactory, versions: list[tuple[list[str], int, bool, str, str]]) -> None:
+def test_a_plan_is_true(tmp_path: Path) -> None:
     """Of any flow, after any edits, a save runs, reuses and skips what the plan says; the plan itself does nothing."""
-    made = Place(tmp_path_factory.mktemp("plan"), "memory:")
-    with made.runtime:
-        made.write(INNER, "inner")
+    place = Place(tmp_path, "memory:")
+    numbers = itertools.count()
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+    @given(versions=moments())
+    def holds(versions: list[tuple[list[str], int, bool, str, str]]) -> None:
+        place.move(tmp_path / f"{next(numbers)}")
+        place.write(INNER, "inner")
         for texts, number, on, content, gone in versions:
-            made.write(f"[variables]\nv = {number}\non = {str(on).lower()}\n" + "\n".join(texts))
-            (made.flows / "in1.txt").write_text(content)
-            (made.flows / gone).unlink() if gone and (made.flows / gone).exists() else None
-            before = made.seen()
-            told = made.plan()
-            assert before == made.seen()
-            document = made.save()
+            place.write(f"[variables]\nv = {number}\non = {str(on).lower()}\n" + "\n".join(texts))
+            (place.flows / "in1.txt").write_text(content)
+            if gone:
+                (place.flows / gone).unlink(missing_ok=True)
+            before = place.seen()
+            told = place.plan()
+            assert before == place.seen()
+            document = place.save()
             assert agrees(told, document), (said(told), became(document), document.error)
+
+    with place.runtime:
+        holds()
