@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from atomiton_runtime import Runtime
 from atomiton_runtime.actors.messages import StartRun
 from atomiton_runtime.actors.reusing import reuse_of_save
-from atomiton_runtime.errors import UsageError
 from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import new_run_id
 from atomiton_runtime.requests import Chosen
@@ -114,7 +113,10 @@ def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
 def said(told: FlowPlan) -> dict[str, tuple[str, str]]:
     """Return node -> its verdict, and why."""
     return {
-        node: (each.verdict, "; ".join(f"{why.message}{f' :{why.line}' if why.line else ''}" for why in each.reasons))
+        node: (
+            each.verdict,
+            "; ".join(f"{why.message}{f' :{why.line}' if why.line else ''}" for why in each.reasons),
+        )
         for node, each in told.nodes.items()
     }
 
@@ -163,7 +165,7 @@ EDITS: dict[str, tuple[Callable[[Place], None], dict[str, tuple[str, str]]]] = {
     "a variable": (
         edit("limit = 10", "limit = 3"),
         {
-            "few": ("run", "parameter `values` {\"text\":\"some text\"} -> {\"text\":\"som\"} :14"),
+            "few": ("run", 'parameter `values` {"text":"some text"} -> {"text":"som"} :14'),
             "keep": ("perhaps", "if the result of few is another one"),
         },
     ),
@@ -258,7 +260,19 @@ def test_a_flow_that_never_ran(place: Place) -> None:
 
 # -- whatever the flow, and whatever was edited -------------------------------------------------------------------
 
-KINDS = ("constant", "takes", "lists", "reads", "writes", "looks", "catches", "loops", "waits", "calls", "breaks")
+KINDS = (
+    "constant",
+    "takes",
+    "lists",
+    "reads",
+    "writes",
+    "looks",
+    "catches",
+    "loops",
+    "waits",
+    "calls",
+    "breaks",
+)
 NAMES = "abcde"
 
 
@@ -293,7 +307,7 @@ def nodes(draw: st.DrawFn, index: int) -> str:
             lines += ['type = "edit-fields"', f'input = {{ x = "{before}" }}', 'on_error = "continue"']
             lines += ['values = { n = "{{ 1 // (vars.v - 1) }}" }']
         case "calls":
-            lines += ['type = "flow"', 'flow = "inner"', "variables = { v = \"{{ vars.v }}\" }"]
+            lines += ['type = "flow"', 'flow = "inner"', 'variables = { v = "{{ vars.v }}" }']
         case _:
             lines += ['type = "loop"', 'items = [1, "{{ vars.v }}"]', f'after = "{before}"']
             lines += [f"[nodes.{name}.nodes.{name}w]", 'type = "file-system"', 'operation = "write"']
@@ -308,7 +322,15 @@ def extras(draw: st.DrawFn, index: int) -> list[str]:
     """Draw what may stand in the table of any node."""
     return draw(
         st.sampled_from(
-            [[], [], [], ['when = "vars.on"'], ['reuse = "never"'], ["always = true"], ['when = "vars.v > 1"']]
+            [
+                [],
+                [],
+                [],
+                ['when = "vars.on"'],
+                ['reuse = "never"'],
+                ["always = true"],
+                ['when = "vars.v > 1"'],
+            ]
             + ([['when = "input"']] if index else [])
         )
     )
@@ -322,7 +344,10 @@ def moments(draw: st.DrawFn) -> list[tuple[list[str], int, bool, str, str]]:
     for _ in range(draw(st.integers(2, 4))):
         texts = [draw(st.sampled_from(two)) for two in choices]
         number, on = draw(st.integers(1, 2)), draw(st.booleans())
-        content, gone = draw(st.sampled_from(["1", "2"])), draw(st.sampled_from(["", "", "out1-a.txt", "loop-b-1.txt"]))
+        content, gone = (
+            draw(st.sampled_from(["1", "2"])),
+            draw(st.sampled_from(["", "", "out1-a.txt", "loop-b-1.txt"])),
+        )
         versions.append((texts, number, on, content, gone))
     return versions
 

@@ -19,7 +19,6 @@ from atomiton_runtime.run.reuse import Digest
 from atomiton_runtime.run.scope import EndedLink
 from atomiton_runtime.values import Value
 
-
 # --- every actor ------------------------------------------------------------------------------------------
 
 

@@ -167,7 +167,9 @@ def _edit_words(path: KeyPath, edit: KeyChanged, part: str, depth: int) -> str:
     below = ""
     for name in path[depth if part == "body" else depth - 1 :]:
         below = step(below, str(name)) if name != "nodes" or part != "body" else below
-    what = f"within it `{below}`" if part == "body" else f"parameter `{below}`"
+    what = f"parameter `{below}`"
+    if part == "body":
+        what = f"within it `{below}`" if below else "what is within it"
     match edit.side:
         case "added":
             return f"{what} is new: {worded(cast(Value, edit.new))}"
