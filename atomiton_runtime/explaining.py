@@ -8,7 +8,7 @@ from atomiton_runtime.flow.model import Flow, Node
 from atomiton_runtime.ids import NodeId, RunId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.kept import Kept, kept_of
-from atomiton_runtime.run.reason import ANEW, ASKED, EVERYTHING, LOOKS, NEVER, UNKNOWN, Reason, Why
+from atomiton_runtime.run.reason import ANEW, ASKED, EVERYTHING, FIRST_THEN, LOOKS, NEVER, UNKNOWN, Reason, Why
 from atomiton_runtime.run.reasons import reasons
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.results import Results
@@ -127,14 +127,13 @@ def _changed(
 ) -> tuple[Reason, ...]:
     if settled.stale:
         return (Reason(message=settled.stale),)
-    kept = None if before is None else _kept(before)
-    if settled.key is None or (kept is not None and kept.key is None):
+    if before is None:
+        return (Reason(message=FIRST_THEN),)
+    kept = _kept(before)
+    if settled.key is None or kept is None or kept.key is None:
         return (Reason(message=UNKNOWN),)
-    parts, edits = None, ()
-    if kept is not None and kept.key is not None and before is not None:
-        parts = kept.key.parts
-        edits = versions.edits(before.queued.run_id, last.queued.run_id)
-    found = reasons(parts, settled.key.parts, node, written_at=written_at(settled.node), edits=edits)
+    edits = versions.edits(before.queued.run_id, last.queued.run_id)
+    found = reasons(kept.key.parts, settled.key.parts, node, written_at=written_at(settled.node), edits=edits)
     return found or ((Reason(message=LOOKS),) if "looks" in settled.key.parts else ())
 
 

@@ -258,6 +258,18 @@ def test_a_flow_that_never_ran(place: Place) -> None:
     assert agrees(told, place.save())
 
 
+def test_what_was_written_is_not_written_again_behind_a_node_that_ran(place: Place) -> None:
+    """That a node has begun to look for its result does not make that result an old one."""
+    place.write(CHAIN.replace("limit = 10", "limit = 4"))
+    (place.flows / "a.txt").write_text("some text")
+    place.save()
+    (place.flows / "a.txt").write_text("some more text")
+    told = place.plan()
+    document = place.save()
+    assert ("run", "reuse") == (became(document)["few"], became(document)["keep"])
+    assert agrees(told, document)
+
+
 # -- whatever the flow, and whatever was edited -------------------------------------------------------------------
 
 KINDS = (

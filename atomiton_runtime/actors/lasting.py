@@ -16,6 +16,7 @@ from atomiton_runtime.run.given import Succeeded
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.reuse import Key, result_hash
 from atomiton_runtime.secrecy.mask import Mask
+from atomiton_runtime.storage.results import Execution
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,13 @@ class Lasting:
         if self.key is None or self.outside.looks:
             return None
         order = self._order
-        wanted = Wanted(flow_path=order.flow_path, node=order.written, flow=order.flow, node_id=order.node_id)
+        wanted = Wanted(
+            flow_path=order.flow_path,
+            node=order.written,
+            flow=order.flow,
+            node_id=order.node_id,
+            execution=Execution(order.run_id, order.attempt, order.node_id),
+        )
         found = self._reusing.find(wanted, self.key, self._context.cancel.raise_if_cancelled)
         if isinstance(found, Stale):
             self.stale = found.reason

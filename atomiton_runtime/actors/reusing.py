@@ -1,6 +1,7 @@
 """Finds out whether the result of an earlier execution still holds."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.kept import Kept, kept_of
 from atomiton_runtime.run.reuse import Key
 from atomiton_runtime.storage.large_values import LargeValues, large_value
-from atomiton_runtime.storage.results import Execution, Results
+from atomiton_runtime.storage.results import Execution, Place, Results, place_of, recorded
 from atomiton_runtime.values import Value
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ _LOOKED_AT_RUNS = 4
 """Of a flow: the newest may have been cancelled before it came to some nodes."""
 _SEARCHED_RUNS = 20
 """Of a flow: where there are more, nobody can say that no result of a node is left."""
+_REMEMBERED_RUNS = 8
 Pulse = Callable[[], None]
 """Raises when the work is to be given up."""
 
@@ -51,6 +53,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """In whose file the node is written."""
     node_id: NodeId
     """The whole id."""
+    execution: Execution | None = None
+    """The attempt that looks: it has begun, and so is the last one itself. None: nothing has begun yet."""
 
 
 class Stale(msgspec.Struct, frozen=True):
@@ -66,6 +70,9 @@ class Reusing:
         self._results = results
         self._large_values = large_values
         self.fingerprints = fingerprints
+        self._lock = threading.Lock()
+        self._before: dict[RunId, Mapping[Place, Execution]] = {}
+        """What the last runs that asked were told of the executions before them."""
 
     def find(self, wanted: Wanted, key: Key, pulse: Pulse = _go_on) -> Kept | Stale | None:
         """Return the result of an earlier execution with this key, or why it does not hold; None: there is none."""
@@ -94,7 +101,7 @@ class Reusing:
             now = self.fingerprints.of(Path(path), pulse)
             if now != fingerprint:
                 return f"{path} {'is not there any more' if now == 'absent' else 'was changed since'}"
-        if kept.wrote and not self._was_latest(wanted.flow_path, wanted.node_id, kept):
+        if kept.wrote and not self._was_latest(wanted, kept):
             return "another execution has changed the outside since"
         if any(self._is_gone(raw) for raw in (kept.outputs or {}).values()):
             return "a large value of its result is gone"
@@ -102,9 +109,34 @@ class Reusing:
             return self._why_not_within(wanted, kept, pulse)
         return None
 
-    def _was_latest(self, flow_path: str, node_id: NodeId, kept: Kept) -> bool:
-        mine = Execution(kept.source, kept.attempt, kept.executed_as or node_id)
-        return self._results.latest(flow_path, node_id) == mine
+    def _was_latest(self, wanted: Wanted, kept: Kept) -> bool:
+        its = Execution(kept.source, kept.attempt, kept.executed_as or wanted.node_id)
+        latest = self._results.latest(wanted.flow_path, wanted.node_id)
+        if wanted.execution is None or latest != wanted.execution:
+            return latest == its
+        if wanted.execution.attempt > 1:
+            return False  # the attempt before this one may have changed something
+        before = self._executions_before(wanted.flow_path, wanted.execution.run_id)
+        return before.get(place_of(wanted.flow_path, wanted.node_id)) == its
+
+    def _executions_before(self, flow_path: str, run_id: RunId) -> Mapping[Place, Execution]:
+        """Return place -> the last execution there before a run, as far as the newest runs have some.
+
+        All of a run's at once: each of the ten thousand iterations of a loop may ask.
+        """
+        with self._lock:
+            if run_id not in self._before:
+                found: dict[Place, Execution] = {}
+                for earlier in self._results.newest_runs(flow_path, limit=_LOOKED_AT_RUNS + 1):
+                    if earlier == run_id:
+                        continue
+                    told = (recorded(flow_path, event) for event in self._results.journal(earlier))
+                    latest = dict(each.execution for each in told if each is not None and each.execution)
+                    found = latest | found
+                while len(self._before) >= _REMEMBERED_RUNS:
+                    del self._before[next(iter(self._before))]
+                self._before[run_id] = found
+            return self._before[run_id]
 
     def _is_gone(self, raw: msgspec.Raw) -> bool:
         marker = large_value(raw)

@@ -15,6 +15,7 @@ EVERYTHING = 'the flow has `on_save = "all"`'
 NEVER = 'it has `reuse = "never"`'
 LOOKS = "only looking again tells whether its result still holds"
 FIRST = "it has no result yet"
+FIRST_THEN = "it had no result before"
 UNKNOWN = "what its earlier result depends on is not known"
 
 Verdict = Literal["run", "perhaps", "reuse", "skip"]
