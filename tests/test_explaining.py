@@ -16,10 +16,10 @@ from tests.test_planning import CHAIN, TIMEOUT_S, Place
 LOOP = """
 [nodes.each]
 type = "loop"
-items = [1, 2]
+items = [{ n = 1 }, { n = 2 }]
 [nodes.each.nodes.save]
 type = "edit-fields"
-values = { n = "{{ item * 2 }}" }
+values = { n = "{{ item.n * 2 }}" }
 """
 FAILING = """
 [nodes.bad]
@@ -107,10 +107,10 @@ def test_an_iteration_is_explained_by_its_whole_id(place: Place) -> None:
     """What was edited within a loop has its line."""
     place.write(LOOP)
     place.save()
-    place.write(LOOP.replace("item * 2", "item * 3"))
+    place.write(LOOP.replace("item.n * 2", "item.n * 3"))
     place.save()
     assert ("succeeded", ["parameter `values` {\"n\":4} -> {\"n\":6} :7"]) == why(place, "each/1/save")
-    words = "within it `save.values.n` {{ item * 2 }} -> {{ item * 3 }} :7"
+    words = "within it `save.values.n` {{ item.n * 2 }} -> {{ item.n * 3 }} :7"
     assert ("succeeded", [words]) == why(place, "each")
 
 
