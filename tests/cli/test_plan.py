@@ -28,7 +28,7 @@ headers = { Authorization = "Bearer {{ secrets.TOKEN }}" }
 [nodes.send]
 type = "http-request"
 method = "POST"
-url = "{{ input.url }}"
+url = "http://127.0.0.1:9/{{ input.url }}"
 input = "list"
 [nodes.delete]
 type = "file-system"
@@ -108,7 +108,7 @@ def test_what_nodes_would_do_outside(place: Path, secret: str) -> None:
     assert ("SECRET-" in shown.stdout) == (not secret)
     does = rows(shown.stdout.split("DOES OUTSIDE")[1])
     assert does["each"] == "save: writes out/{{ item }}.txt"
-    assert does["send"] == "POST {{ input.url }}"
+    assert does["send"] == "POST http://127.0.0.1:9/{{ input.url }}"
     assert does["delete"] == "deletes out/old"
     assert does["call"] == "runs echo {{ secrets.TOKEN }}"
     assert does["code"] == "calls run()"
