@@ -8,7 +8,17 @@ from atomiton_runtime.flow.model import Flow, Node
 from atomiton_runtime.ids import NodeId, RunId
 from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.kept import Kept, kept_of
-from atomiton_runtime.run.reason import ANEW, ASKED, EVERYTHING, FIRST_THEN, LOOKS, NEVER, UNKNOWN, Reason, Why
+from atomiton_runtime.run.reason import (
+    ANEW,
+    ASKED,
+    EVERYTHING,
+    FIRST_THEN,
+    LOOKS,
+    NEVER,
+    UNKNOWN,
+    Reason,
+    Why,
+)
 from atomiton_runtime.run.reasons import reasons
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.results import Results

@@ -96,7 +96,9 @@ def test_what_a_run_was_told_to_is_why(
 
 def test_a_flow_of_which_everything_is_executed(place: Place) -> None:
     """`on_save = "all"`, and `reuse = "never"`, are reasons."""
-    place.write('[settings]\non_save = "all"\n' + CHAIN.replace("[nodes.told]", '[nodes.told]\nreuse = "never"'))
+    place.write(
+        '[settings]\non_save = "all"\n' + CHAIN.replace("[nodes.told]", '[nodes.told]\nreuse = "never"')
+    )
     place.save()
     place.save()
     assert ("succeeded", ['the flow has `on_save = "all"`']) == why(place, "read")
@@ -109,7 +111,7 @@ def test_an_iteration_is_explained_by_its_whole_id(place: Place) -> None:
     place.save()
     place.write(LOOP.replace("item.n * 2", "item.n * 3"))
     place.save()
-    assert ("succeeded", ["parameter `values` {\"n\":4} -> {\"n\":6} :7"]) == why(place, "each/1/save")
+    assert ("succeeded", ['parameter `values` {"n":4} -> {"n":6} :7']) == why(place, "each/1/save")
     words = "within it `save.values.n` {{ item.n * 2 }} -> {{ item.n * 3 }} :7"
     assert ("succeeded", [words]) == why(place, "each")
 

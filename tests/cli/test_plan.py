@@ -86,7 +86,9 @@ def test_variables_and_choices_are_those_of_a_run(place: Path) -> None:
     assert rows(atomiton(place, "plan", "two", "--fresh").stdout)["a"] == "run everything was asked for"
     chosen = rows(atomiton(place, "plan", "two", "--from", "b").stdout)
     assert (chosen["a"][:5], chosen["b"]) == ("reuse", "run it was asked for")
-    assert rows(atomiton(place, "plan", "two", "--only", "b").stdout)["a"].startswith("skip only b was asked for")
+    assert rows(atomiton(place, "plan", "two", "--only", "b").stdout)["a"].startswith(
+        "skip only b was asked for"
+    )
 
 
 def test_the_plan_as_json(place: Path) -> None:
@@ -124,7 +126,13 @@ def test_what_nodes_would_do_outside(place: Path, secret: str) -> None:
         (("broken",), "FLOW-008"),
         (("hello", "--from", "greetin"), "RUN-025"),
         (("hello", "--fresh", "--only", "greeting"), "RUN-026"),
-        (("hello", "--who",), "CLI-001"),
+        (
+            (
+                "hello",
+                "--who",
+            ),
+            "CLI-001",
+        ),
         (("required",), "VAR-012"),
     ],
 )
