@@ -26,16 +26,15 @@ from atomiton_runtime.actors.messages import (
     ReadPart,
     ReadSummaries,
     ReadSummary,
-    Reuse,
     StartRun,
 )
+from atomiton_runtime.actors.reusing import reuse_of_save
 from atomiton_runtime.actors.system import ActorSystem
 from atomiton_runtime.choosing import Choice, choose
 from atomiton_runtime.comparing import difference_of, last_success_before, since_success, text_of
 from atomiton_runtime.control.door import Answer, ControlDoor
 from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
-from atomiton_runtime.explaining import Why, explain
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.findings import KeyPath
 from atomiton_runtime.flow.model import Flow, FlowTest
@@ -45,7 +44,6 @@ from atomiton_runtime.ids import FlowId, NodeId, RunId, is_run_id, new_run_id
 from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.opening import UnkeptEnds, end_runs_of_the_dead, open_own, open_to_read
-from atomiton_runtime.planning import FlowPlan, plan
 from atomiton_runtime.replaying import Known as KnownToReplay
 from atomiton_runtime.replaying import replay
 from atomiton_runtime.requests import (
@@ -62,6 +60,7 @@ from atomiton_runtime.run import events as ev
 from atomiton_runtime.run.document import RunDocument, RunSummary, document
 from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus
 from atomiton_runtime.run.notices import NoticeRaised
+from atomiton_runtime.run.reason import FlowPlan, Why
 from atomiton_runtime.run.run_difference import RunDifference
 from atomiton_runtime.running import Run
 from atomiton_runtime.scratch import sweep
@@ -480,7 +479,10 @@ class Runtime:
         """
         flow = self.flow(ref)
         checked = check_variables(flow.variables, dict(variables or {}), from_text=False)
-        choice = Choice(reuse=Reuse(mode="auto")) if chosen is None else choose(flow, chosen)
+        choice = Choice(reuse=reuse_of_save(flow)) if chosen is None else choose(flow, chosen)
+        # Imported here, as below: it needs what only those need who look into the text of a file.
+        from atomiton_runtime.planning import plan
+
         return plan(flow, checked, choice, self._system.tools, self._engine.results)
 
     def why(self, ref: str, node: str) -> Why:
@@ -494,7 +496,9 @@ class Runtime:
             UsageError: there is no such flow (FLOW-404), or no run of it speaks of such a node (RUN-025).
             FlowInvalid: the file has problems, and no earlier version of it is loaded.
         """
-        return explain(NodeId(node), self.flow(ref), self._engine.results)
+        from atomiton_runtime.explaining import explain
+
+        return explain(NodeId(node), self.flow(ref), self._engine.results, self._system.tools.large_values)
 
     def flows(self, only: Iterable[str] | None = None) -> tuple[FlowEntry, ...]:
         """Return what the flows folder holds, broken flows included, sorted by id.

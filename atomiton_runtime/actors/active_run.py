@@ -1,7 +1,7 @@
 """Is one run while it is going on: its state, and what the state machine does not need to know of it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import cast
@@ -11,7 +11,7 @@ import msgspec
 from atomiton_runtime.actors.messages import ExecuteNode, Frame, Iteration, StartRun
 from atomiton_runtime.actors.speech import CUT, MAX_RUN_CHARS
 from atomiton_runtime.flow.linking import called_flows
-from atomiton_runtime.flow.model import Node, PortRef
+from atomiton_runtime.flow.model import Flow, Node, PortRef
 from atomiton_runtime.ids import ROOT, NodeId, ScopeId
 from atomiton_runtime.nodes.base import CancelToken
 from atomiton_runtime.run import events as ev
@@ -59,6 +59,8 @@ class ActiveRun:
             subflows=called_flows(flow),
             resumes=request.resumes,
             source=flow.source or msgspec.UNSET,
+            reuse=msgspec.UNSET if request.reuse.mode == "declared" else request.reuse.mode,
+            forced=_in_file_order(flow, request.reuse.forced) or msgspec.UNSET,
         )
         self.state: RunState = apply(new_run(flow, request.run_id, request.kept, root=root), self.first)
         self.began: float | None = None
@@ -227,6 +229,10 @@ def _last_result(body: BodyState) -> msgspec.Raw:
     for ports in unpacked(index, kept).outputs.values():
         return next(iter(ports.values()), _NULL)
     return _NULL
+
+
+def _in_file_order(flow: Flow, nodes: Collection[NodeId]) -> tuple[NodeId, ...]:
+    return tuple(node.id for node in flow.nodes if node.id in nodes) if nodes else ()
 
 
 def _in_order(chain: EndedChain) -> tuple[EndedLink, ...]:

@@ -26,12 +26,12 @@ from atomiton_runtime.actors.messages import (
     Order,
     Raise,
     ReusableFound,
-    Reuse,
     StartRun,
     StoreFailed,
     TimeIsUp,
 )
 from atomiton_runtime.actors.queueing import BY_PEOPLE, Waiting, verdict
+from atomiton_runtime.actors.reusing import reuse_of_save
 from atomiton_runtime.actors.runaway import Pace
 from atomiton_runtime.actors.workers import Workers
 from atomiton_runtime.clock import Clock
@@ -189,8 +189,7 @@ class Conductor(GuardedActor[ConductorMessage]):
             if not known:
                 self._supervisor(Raise(notice=NoticeRaised(level="warning", error=_paused(flow))))
             return
-        reuse = Reuse(mode="auto" if flow.settings.on_save == "changed" else "declared")
-        self._accept(msgspec.structs.replace(request, variables=variables, reuse=reuse))
+        self._accept(msgspec.structs.replace(request, variables=variables, reuse=reuse_of_save(flow)))
 
     def _accept(self, request: StartRun) -> None:
         """Journal the run, and let it begin, wait or be explained away."""

@@ -7,7 +7,7 @@ from typing import assert_never, cast
 import msgspec
 
 from atomiton_runtime.actors.messages import ExecuteNode, Iteration
-from atomiton_runtime.flow.expressions import Expression
+from atomiton_runtime.flow.expressions import Expression, Scope
 from atomiton_runtime.flow.model import Body, Flow, ListInput, Node, SingleInput, TableInput
 from atomiton_runtime.ids import NodeId
 from atomiton_runtime.nodes.base import NodeContext
@@ -53,19 +53,9 @@ def attempt_key(
     Raises:
         UnsupportedValue: a parameter has no JSON form (VALUE-001).
     """
-    node = order.written
-    parts = {"type": catalogued.identity}
-    for name, value in rendered.items():
-        parts[f"parameter {name}"] = part(_masked(_plain(value), mask))
-    if node.body is not None or node.calls is not None:
-        parts |= _body_parts(node, order.flow)
-        names: Collection[str] = _names_within(node, order.flow)
-    else:
-        used = {_name(use) for each in _expressions(rendered.values()) for use in each.uses}
-        names = used | catalogued.uses | {name for name in node.names if name.startswith("secrets.")}
-    parts |= {f"name {name}": _name_part(name, context) for name in sorted(names) if not _is_given(name)}
+    parts = own_parts(order, catalogued, rendered, context.scope, mask=mask)
     if order.iteration is not None:
-        parts |= _iteration_parts(order.iteration, names)
+        parts |= _iteration_parts(order.iteration, _names(order, catalogued, rendered))
     parts |= _input_parts(order)
     parts |= {f"{READS}{path}": fingerprint for path, fingerprint in reads.items()}
     if looks:
@@ -73,6 +63,42 @@ def attempt_key(
     return make_key(
         parts, folder=order.flow.folder, written=None if order.prefix else _written(order, catalogued)
     )
+
+
+def own_parts(
+    order: ExecuteNode,
+    catalogued: CataloguedType,
+    rendered: Mapping[str, object],
+    scope: Scope,
+    *,
+    mask: Mask | None,
+) -> dict[str, str]:
+    """Return the parts of a key that depend neither on the input of a node nor on the outside.
+
+    Args:
+        order: asks for the attempt.
+        catalogued: the node's type.
+        rendered: its parameters, templates rendered; those that are left out are not among the parts.
+        scope: what names mean.
+        mask: hides secrets.
+    """
+    node = order.written
+    parts = {"type": catalogued.identity}
+    for name, value in rendered.items():
+        parts[f"parameter {name}"] = part(_masked(_plain(value), mask))
+    if node.body is not None or node.calls is not None:
+        parts |= _body_parts(node, order.flow)
+    names = _names(order, catalogued, rendered)
+    return parts | {f"name {name}": _name_part(name, scope) for name in sorted(names) if not is_given(name)}
+
+
+def _names(order: ExecuteNode, catalogued: CataloguedType, rendered: Mapping[str, object]) -> Collection[str]:
+    """Return the names on which a result depends besides the parameters."""
+    node = order.written
+    if node.body is not None or node.calls is not None:
+        return _names_within(node, order.flow)
+    used = {_name(use) for each in _expressions(rendered.values()) for use in each.uses}
+    return used | catalogued.uses | {name for name in node.names if name.startswith("secrets.")}
 
 
 def _written(order: ExecuteNode, catalogued: CataloguedType) -> Digest | None:
@@ -146,7 +172,8 @@ def input_hash(raw: msgspec.Raw | None, known: Digest | None) -> str:
 # -- names -----------------------------------------------------------------------------------------------------
 
 
-def _is_given(name: str) -> bool:
+def is_given(name: str) -> bool:
+    """Return whether what a name means comes with the input of a node, or with the iteration."""
     return _root(name) in _GIVEN
 
 
@@ -268,9 +295,9 @@ def _graph(node: Node, flow: Flow) -> tuple[Body | None, Flow]:
     return called, called
 
 
-def _name_part(name: str, context: NodeContext) -> str:
+def _name_part(name: str, scope: Scope) -> str:
     root, _, key = name.partition(".")
-    value = context.scope.names.get(root)
+    value = scope.names.get(root)
     if root == "secrets":
         return "by name"
     if root == "env":

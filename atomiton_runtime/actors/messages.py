@@ -1,7 +1,7 @@
 """Lists every message between actors, grouped by the actor that receives it. All are immutable values."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -12,17 +12,13 @@ from atomiton_runtime.flow.model import Body, Flow, Node
 from atomiton_runtime.ids import ROOT, FlowId, NodeId, RunId, ScopeId
 from atomiton_runtime.nodes.base import CancelToken
 from atomiton_runtime.run.effects import Step
-from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus, Trigger
+from atomiton_runtime.run.events import CancelReason, ReuseMode, RunEvent, RunStatus, Trigger
 from atomiton_runtime.run.given import Answer
 from atomiton_runtime.run.kept import Kept
 from atomiton_runtime.run.notices import Notice
 from atomiton_runtime.run.reuse import Digest
 from atomiton_runtime.run.scope import EndedLink
 from atomiton_runtime.values import Value
-
-ReuseMode = Literal["none", "declared", "auto"]
-"""`none`: everything is executed. `declared`: but for nodes with `reuse = "always"`. `auto`: whatever still holds is
-not executed, but for nodes with `reuse = "never"`."""
 
 # --- every actor ------------------------------------------------------------------------------------------
 

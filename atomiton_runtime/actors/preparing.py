@@ -55,7 +55,7 @@ def prepare(
     """
     node = order.written
     value = _input(node, order, large_values)
-    scope = _scope(order, value, large_values, vault)
+    scope = scope_of(order, value, large_values, vault)
     if order.step == "begin" and node.when is not None and not node.when.evaluate(scope):
         return Skipped(f"`when` is false: {node.when.text}")
     catalogued = catalogue.find(node.type)
@@ -96,7 +96,15 @@ def _input(node: Node, order: ExecuteNode, large_values: HidingValues) -> Value:
             return {name: value for (name, _), value in zip(refs, values, strict=True)}
 
 
-def _scope(order: ExecuteNode, value: Value, large_values: HidingValues, vault: Vault) -> Scope:
+def scope_of(order: ExecuteNode, value: Value, large_values: HidingValues, vault: Vault) -> Scope:
+    """Return what the expressions of an attempt mean by their names.
+
+    Args:
+        order: asks for the attempt.
+        value: the node's input.
+        large_values: has the items of iterations.
+        vault: the secrets.
+    """
     flow = order.flow
     names: dict[str, object] = {
         "input": value,

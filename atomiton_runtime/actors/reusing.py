@@ -15,6 +15,7 @@ from atomiton_runtime.actors.keying import (
     written_at,
     written_key,
 )
+from atomiton_runtime.actors.messages import Reuse
 from atomiton_runtime.errors import AtomitonError
 from atomiton_runtime.flow.graph import parents_first
 from atomiton_runtime.flow.model import Flow, Node, PortRef
@@ -35,8 +36,15 @@ _LOOKED_AT_RUNS = 4
 """Of a flow: the newest may have been cancelled before it came to some nodes."""
 _PASSED_OVER_RUNS = 12
 """So many replays among them do not keep earlier results from being found."""
+_SEARCHED_RUNS = 20
+"""Of a flow: where there are more, nobody can say that no result of a node is left."""
 Pulse = Callable[[], None]
 """Raises when the work is to be given up."""
+
+
+def reuse_of_save(flow: Flow) -> Reuse:
+    """Return which earlier results stand in for executions when a flow is saved."""
+    return Reuse(mode="auto" if flow.settings.on_save == "changed" else "declared")
 
 
 def _go_on() -> None:
@@ -255,6 +263,22 @@ class Reusing:
                     break
         except AtomitonError as error:
             log.warning("earlier runs cannot be looked at: %s", error.message)
+        return found
+
+    def parts_of_all(self, flow: Flow) -> dict[NodeId, list[Mapping[str, str]]] | None:
+        """Return node of the flow itself -> the parts of the key of each result there is; None: they are too many."""
+        found: dict[NodeId, list[Mapping[str, str]]] = {}
+        try:
+            run_ids = self._results.newest_runs(flow.path, limit=_SEARCHED_RUNS + 1)
+            if len(run_ids) > _SEARCHED_RUNS:
+                return None
+            for run_id in run_ids:
+                for event in self._results.journal(run_id):
+                    if isinstance(event, ev.NodeSucceeded | ev.NodeReused) and event.key is not None:
+                        found.setdefault(event.node, []).append(event.key.parts)
+        except AtomitonError as error:
+            log.warning("earlier runs cannot be looked at: %s", error.message)
+            return None
         return found
 
 

@@ -1,5 +1,6 @@
 """Is `atomiton plan`: what a save of a flow would execute, and why. Nothing is executed."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,14 +8,15 @@ from pathlib import Path
 import click
 
 from atomiton_runtime.cli import flags, table, wording
-from atomiton_runtime.cli.failures import error_text
+from atomiton_runtime.cli.failures import error_text, nearby
 from atomiton_runtime.cli.flow_command import ReadingFlowCommand, chosen_options, flow_of, runtime_of
 from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.results import print_json
-from atomiton_runtime.planning import FlowPlan, NodePlan, Verdict
 from atomiton_runtime.requests import Chosen
+from atomiton_runtime.run.reason import FlowPlan, NodePlan, Reason, Verdict
 
 _COLORS: dict[Verdict, str] = {"run": "green", "perhaps": "yellow", "reuse": "cyan", "skip": "bright_black"}
+_OFF = 'on_save = "off": a save executes nothing, so this is about a run by hand'
 _ORDER: tuple[Verdict, ...] = ("run", "perhaps", "reuse", "skip")
 
 
@@ -55,12 +57,13 @@ def plan_lines(told: FlowPlan) -> list[str]:
         (
             wording.one_line(node),
             click.style(each.verdict, fg=_COLORS[each.verdict]),
-            _why(each, Path(told.path).name),
+            _why(each, told.path),
         )
         for node, each in told.nodes.items()
     ]
     lines = [
         f"{click.style(wording.one_line(told.flow), bold=True)} {summary}",
+        *([_OFF] if told.on_save == "off" else []),
         "",
         *table.lines(rows, heads=("NODE", "WOULD", "WHY")),
     ]
@@ -77,15 +80,22 @@ def plan_lines(told: FlowPlan) -> list[str]:
     return lines
 
 
-def _why(each: NodePlan, file: str) -> str:
+def _why(each: NodePlan, path: str) -> str:
+    words = [reason_words(reason, path) for reason in each.reasons]
     if each.source is not None:
-        return wording.dim(f"its result of run {each.source} holds")
+        return wording.dim(", ".join([f"its result of run {each.source} holds", *words]))
     if each.problem is not None:
         return f"it would fail: {each.problem.code} {wording.one_line(each.problem.message)}"
-    return "; ".join(reason_words(reason.message, file, reason.line) for reason in each.reasons)
+    return "; ".join(words)
 
 
-def reason_words(message: str, file: str, line: int | None) -> str:
-    """Return a reason with its place."""
-    place = "" if line is None else f", {wording.one_line(file)}:{line}"
-    return f"{wording.one_line(message)}{place}"
+def reason_words(reason: Reason, path: str) -> str:
+    """Return a reason with its place in the flow's file; paths as the user would type them."""
+    message = _nearer(wording.one_line(reason.message))
+    return message if reason.line is None else f"{message}, {wording.one_line(nearby(path))}:{reason.line}"
+
+
+def _nearer(message: str) -> str:
+    """Return a message in which paths below the current folder are relative to it."""
+    here = f"{Path.cwd()}{os.sep}"
+    return message.replace(here, "") if len(here) > 1 else message

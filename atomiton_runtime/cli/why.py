@@ -1,7 +1,5 @@
 """Is `atomiton why`: why a node of a flow's last run was executed, or was not."""
 
-from pathlib import Path
-
 import click
 
 from atomiton_runtime.cli import wording
@@ -10,7 +8,7 @@ from atomiton_runtime.cli.installation import Installation, pass_installation
 from atomiton_runtime.cli.options import json_option
 from atomiton_runtime.cli.plan import reason_words
 from atomiton_runtime.cli.results import print_json
-from atomiton_runtime.explaining import Why
+from atomiton_runtime.run.reason import Why
 
 _BECAME = {
     "succeeded": "was executed",
@@ -47,7 +45,7 @@ def why_lines(told: Why) -> list[str]:
     if told.source is not None:
         title += f", from run {told.source}"
     lines = [title]
-    lines += [f"  {reason_words(each.message, Path(told.path).name, each.line)}" for each in told.reasons]
+    lines += [f"  {reason_words(each, told.path)}" for each in told.reasons]
     if told.before is not None and told.status == "succeeded":
         lines.append(wording.dim(f"  compared with its result in run {told.before}"))
     if told.error is not None:

@@ -1,7 +1,7 @@
 """Finds what differs between two versions of a flow's file, key by key."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias, cast
 
 import msgspec
@@ -45,9 +45,8 @@ def compare_definitions(old_source: str | None, new_source: str | None) -> Defin
     """Return what differs between two versions of a flow's file; None for the text of one that was not kept."""
     if old_source is None or new_source is None:
         return DefinitionChanged(keys=None)
-    try:
-        found = list(_changes(tomllib.loads(old_source), tomllib.loads(new_source), ()))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    found = changes(old_source, new_source)
+    if found is None:
         return DefinitionChanged(keys=None)
     old_lines, new_lines = _Lines(old_source), _Lines(new_source)
     listed = [
@@ -55,6 +54,14 @@ def compare_definitions(old_source: str | None, new_source: str | None) -> Defin
         for path, change in found[:MOST_KEYS]
     ]
     return DefinitionChanged(keys=tuple(listed), left_out=len(found) - len(listed))
+
+
+def changes(old_source: str, new_source: str) -> Sequence[tuple[KeyPath, KeyChanged]] | None:
+    """Return what differs between two texts, each with its path, lines left out; None: one is no TOML."""
+    try:
+        return list(_changes(tomllib.loads(old_source), tomllib.loads(new_source), ()))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
 
 
 def key_pieces(key: KeyChanged) -> Iterator[Piece]:

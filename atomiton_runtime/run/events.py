@@ -16,6 +16,9 @@ RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "ti
 NodeStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "reused", "cancelled"]
 CancelReason = Literal["user", "restart", "quit", "timeout", "fault"]
 StopReason = Literal["race", "timeout"]
+ReuseMode = Literal["none", "declared", "auto"]
+"""`none`: everything is executed. `declared`: but for nodes with `reuse = "always"`. `auto`: whatever still holds is
+not executed, but for nodes with `reuse = "never"`."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
@@ -48,6 +51,10 @@ class RunQueued(Event, frozen=True, kw_only=True):
     """The run that this one continues; None: it begins at the beginning."""
     source: LargeValue | msgspec.UnsetType = msgspec.UNSET
     """Where the text of the flow's file is kept; unset: it is not."""
+    reuse: ReuseMode | msgspec.UnsetType = msgspec.UNSET
+    """Which earlier results may stand in for executions; unset: as `declared`."""
+    forced: tuple[NodeId, ...] | msgspec.UnsetType = msgspec.UNSET
+    """The nodes of the flow itself that are executed in any case, because they were asked for; unset: none."""
 
 
 class RunStarted(Event, frozen=True, kw_only=True):

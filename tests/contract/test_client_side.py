@@ -229,7 +229,9 @@ class WrittenInstallation(Installation):
         super().__init__()
         self._double = double
 
-    def runtime(self, *, storage: str | None = None, watch: bool = False) -> WrittenRuntime:
+    def runtime(
+        self, *, storage: str | None = None, watch: bool = False, only_read: bool = False
+    ) -> WrittenRuntime:
         return self._double
 
 
