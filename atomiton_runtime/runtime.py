@@ -405,6 +405,8 @@ class Runtime:
     def active(self) -> tuple[RunSummary, ...]:
         """Return the runs of this runtime that have not ended, oldest first."""
         ids = self._active_ids()
+        if not ids:
+            return ()
         open_runs = self.history(statuses=("queued", "running"), limit=10_000)
         return tuple(summary for summary in reversed(open_runs) if summary.run_id in ids)
 

@@ -6,7 +6,7 @@ change another's data, and what the journal keeps is exactly what the next node 
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -50,6 +50,19 @@ class LargeValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Path(self.path).name
 
 
+class Encoded:
+    """Stands for a value that was encoded before, and is read again only where it is written.
+
+    A node that passes on what others gave (a loop its results) so never holds all of it.
+    """
+
+    __slots__ = ("read",)
+
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        """Prepare for the value whose JSON `read` returns."""
+        self.read = read
+
+
 class UnsupportedValue(AtomitonError):
     """A value cannot travel between nodes (VALUE-001)."""
 
@@ -70,25 +83,50 @@ def encode(value: object) -> bytes:
     Raises:
         UnsupportedValue: it holds something that has no JSON form (VALUE-001).
     """
+    return b"".join(encoded_pieces(value))
+
+
+def encoded_pieces(value: object) -> Iterator[bytes]:
+    """Yield what `encode` returns in pieces: those of a long list are small, and the whole may be large.
+
+    Raises:
+        UnsupportedValue: as `encode` does, at the piece in question.
+    """
     try:
-        kind = type(value)
-        many = cast("list[object]", value) if kind is list else []
-        if len(many) > _MANY:
-            return _encode_entries(many)
-        return _ENCODER.encode(to_document(value))
+        if type(value) is list:
+            yield from _pieces_of_list(cast("list[object]", value))
+        else:
+            yield _ENCODER.encode(to_document(value))
     except UnicodeEncodeError as exc:
         raise UnsupportedValue(
             "", "holds text with half a character (a lone surrogate), which no file can keep"
         ) from exc
 
 
-def _encode_entries(entries: list[object]) -> bytes:
-    """Return a list as JSON, made piece by piece: a copy of the whole would take ten times what is written."""
-    pieces: list[bytes] = []
-    for begin in range(0, len(entries), _MANY):
-        piece = enumerate(entries[begin : begin + _MANY], begin)
-        pieces.append(_ENCODER.encode([to_document(entry, f"[{index}]", 1) for index, entry in piece])[1:-1])
-    return b"[%b]" % b",".join(pieces)
+def _pieces_of_list(entries: list[object]) -> Iterator[bytes]:
+    """Yield a list as JSON: entries by the thousand, and those that were encoded before by themselves.
+
+    A copy of the whole would take ten times what is written.
+    """
+    if len(entries) <= _MANY and not any(type(entry) is Encoded for entry in entries):
+        yield _ENCODER.encode(to_document(entries))
+        return
+    separator, begin = b"[", 0
+    while begin < len(entries):
+        end = begin
+        while end < min(begin + _MANY, len(entries)) and type(entries[end]) is not Encoded:
+            end += 1
+        yield separator
+        separator = b","
+        entry = entries[begin]
+        if type(entry) is Encoded:
+            yield entry.read()
+            begin += 1
+            continue
+        piece = enumerate(entries[begin:end], begin)
+        yield _ENCODER.encode([to_document(each, f"[{index}]", 1) for index, each in piece])[1:-1]
+        begin = end
+    yield b"]"
 
 
 def to_document(value: object, path: str = "", depth: int = 0) -> Value:
@@ -138,6 +176,8 @@ def _converted(value: object, path: str, depth: int) -> Value:
             return value.isoformat()
         case PurePath():
             return str(value)
+        case Encoded():
+            return cast(Value, msgspec.Raw(value.read()))
         case Mapping():
             return _container(dict(cast("Mapping[object, object]", value)), path, depth)
         case bool() | int():

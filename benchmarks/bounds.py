@@ -1,18 +1,22 @@
 """Measures what floods cost: endless output, a million events, ten thousand flow files, three hundred menu entries.
 
 Each flood of a runtime is a process of its own (`flood.py`); the folder and the tray are those of real processes. Takes
-about ten minutes; `--small` is a tenth of everything.
+about ten minutes; `--small` is a tenth of everything. `--page` writes a table between the marks of a page, of what was
+measured or of the files with `--figures`.
 """
 
 import argparse
 import json
 import os
+import platform
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -29,6 +33,8 @@ FLOW = '# {number}\n[nodes.only]\ntype = "{type}"\n{parameters}\n'
 PATIENCE_S = 120.0
 EDITS = 10
 OPENINGS = 20
+
+MARKS = re.compile(r"(<!-- bounds -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Figures = dict[str, object]
 
@@ -213,17 +219,24 @@ def tray(folder: Path, count: int) -> Figures:
     }
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true")
-    parser.add_argument("--only", choices=["floods", "folder", "tray"])
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--count", type=int, default=0, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.folder is not None:
-        print(json.dumps(inside_folder(args.folder, args.count)))
-        return
+def write(measured: dict[str, Figures], page: Path) -> None:
+    """Put a row for each flood into a page."""
+    rows = [
+        f"| {flood} | "
+        + ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in row.items())
+        + " |"
+        for flood, row in measured.items()
+    ]
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    machine = f"{os.cpu_count()} CPUs, Python {platform.python_version()}, {platform.system()}"
+    head = f"{machine}, {datetime.now(UTC):%Y-%m-%d}; load of the machine when it was over: {load}."
+    table = "\n".join([head, "", "| flood | figures |", "| --- | --- |", *rows, ""])
+    text = page.read_text(encoding="utf-8")
+    page.write_text(MARKS.sub(lambda found: f"{found[1]}{table}{found[2]}", text), encoding="utf-8")
+
+
+def measure(args: argparse.Namespace) -> dict[str, Figures]:
+    """Measure all, or what is asked for."""
     part = 0.1 if args.small else 1.0
     many, some = round(10_000 * part), max(round(300 * part), 30)
     measured: dict[str, Figures] = {}
@@ -237,6 +250,30 @@ def main() -> None:
         if args.only in (None, "tray"):
             measured[f"tray, {some} flows"] = tray(folder / "tray", some)
             measured[f"tray, {many} flows"] = tray(folder / "tray-many", many)
+    return measured
+
+
+def main() -> None:
+    """Measure, print, and write a page where that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--only", choices=["floods", "folder", "tray"])
+    parser.add_argument("--page", type=Path, help="a page with the marks of a table")
+    parser.add_argument(
+        "--figures", type=Path, nargs="*", default=[], help="files with what was printed before"
+    )
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--count", type=int, default=0, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.folder is not None:
+        print(json.dumps(inside_folder(args.folder, args.count)))
+        return
+    measured: dict[str, Figures] = {}
+    for file in args.figures:
+        measured |= json.loads(file.read_text(encoding="utf-8"))
+    measured = measured or measure(args)
+    if args.page is not None:
+        write(measured, args.page)
     print(json.dumps(measured, indent=1))
 
 

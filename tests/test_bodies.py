@@ -73,6 +73,28 @@ def test_results_keep_the_order_of_the_items(runtime: Runtime, flows: Path) -> N
     assert [each["v"] for each in outputs(document)["results"]] == [0.2, 0.0, 0.1]
 
 
+def test_large_results_are_those_of_the_iterations(runtime: Runtime, flows: Path) -> None:
+    """What a loop only passes on is what its child gave, in every size and also beside failures."""
+    document = run(
+        runtime,
+        flows,
+        """
+        [nodes.it]
+        type = "loop"
+        items = [1, 20000, 2000000, 0]
+        on_item_error = "collect"
+        [nodes.it.nodes.each]
+        type = "transform"
+        operation = "map"
+        data = ["{{ item }}"]
+        expression = "'x' * (item if item else [])"
+        """,
+    )
+    kept = runtime._engine.large_values.resolve(outputs(document)["results"])
+
+    assert kept == [["x"], ["x" * 20000], ["x" * 2000000], None]
+
+
 def test_outer_loops_stay_reachable(runtime: Runtime, flows: Path) -> None:
     """`outer` is the loop around, also in the expressions of a transform and through a group."""
     document = run(

@@ -13,7 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomiton_runtime.values import UnsupportedValue, Value, copied, decode, encode, preview, to_document
+from atomiton_runtime.values import (
+    Encoded,
+    UnsupportedValue,
+    Value,
+    copied,
+    decode,
+    encode,
+    preview,
+    to_document,
+)
 
 TEXT = st.text()
 VALUES = st.recursive(
@@ -203,3 +212,15 @@ def test_a_list_of_very_many_entries_is_written_like_a_short_one() -> None:
     assert encode(many) == b"[" + b",".join(map(encode, many)) + b"]"
     with pytest.raises(UnsupportedValue, match=r"\[2500\]"):
         encode([*many, object()])
+
+
+@given(st.lists(st.booleans(), max_size=12))
+def test_a_list_with_encoded_entries_is_written_like_one_without(is_encoded: list[bool]) -> None:
+    """Whatever entries were encoded before, the JSON is the same."""
+    entries: list[object] = [{"entry": index} for index in range(len(is_encoded))]
+    mixed = [
+        Encoded(lambda entry=entry: encode(entry)) if before else entry
+        for entry, before in zip(entries, is_encoded, strict=True)
+    ]
+
+    assert encode(entries) == encode(mixed)

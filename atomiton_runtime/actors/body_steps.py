@@ -113,7 +113,7 @@ def _execution(ended: Ended, large_values: HidingValues) -> Execution:
     return Execution(
         index=ended.index,
         outputs={
-            child: {port: large_values.unpack(raw) for port, raw in ports.items()}
+            child: {port: large_values.passed_on(raw) for port, raw in ports.items()}
             for child, ports in ended.outputs.items()
         },
         errors={str(child): error for child, error in ended.errors.items()},

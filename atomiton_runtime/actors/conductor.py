@@ -52,10 +52,15 @@ GATHER_S = 0.002
 """How long an event may wait for others before it goes to the keeper. Waking another thread for each event costs
 more than deciding it; nobody is told of an event before it is kept. What a node that changes the outside did is
 never gathered: it goes at once, so that a crash leaves as little in doubt as can be."""
+GATHER_LONG_S = 0.01
+"""The same while many come: each group costs the keeper a commit, however few events it has."""
+MANY_EVENTS = 8
 GATHER_EVENTS = 128
 UNKEPT_BYTES = 256 * 1024
-"""Whenever outputs of so many bytes are on their way to the keeper, the next attempt begins when they are kept: nodes
-that give outputs faster than a disk takes them would fill the memory, and a commit would take seconds."""
+"""Whenever events of so many bytes are on their way to the keeper, the next attempt begins when they are kept: what
+comes faster than a disk takes it would fill the memory, and whoever asks the keeper would wait for a long commit."""
+EVENT_BYTES = 512
+"""What counts for an event besides its outputs: to keep one takes as long as so many bytes."""
 
 
 class ConductorBook:
@@ -72,8 +77,10 @@ class ConductorBook:
         self.workers = workers
         self.unsent: list[RunEvent] = []
         """Events on their way to the keeper: they go together, as one message."""
+        self.sent_last = 0
+        """Events of the last such message."""
         self.unkept_bytes = 0
-        """Of the outputs that were sent since an attempt was last made to wait for the keeper."""
+        """Of the events that were sent since an attempt was last made to wait for the keeper."""
         self.ended: Callable[[], None] | None = None
         """Once set, no run is accepted any more; called when none is left."""
 
@@ -261,7 +268,7 @@ class Conductor(GuardedActor[ConductorMessage]):
         wrote = isinstance(given, Answer) and run.may_have_written(given)
         decision = decide(run.state, given, run.now(self._clock.now()))
         run.take_over(given, decision.state)
-        self._book.unkept_bytes += _output_bytes(decision.events)
+        self._book.unkept_bytes += _size_bytes(decision.events)
         waiting: list[tuple[Order, NodeMessage]] = []
         for effect in decision.effects:
             match effect:
@@ -299,17 +306,20 @@ class Conductor(GuardedActor[ConductorMessage]):
         if at_once or waiting or len(unsent) >= GATHER_EVENTS or is_final(events[-1]):
             self._send_events(waiting)
         else:
-            self._wake_by(time.monotonic() + GATHER_S)
+            pause_s = GATHER_LONG_S if self._book.sent_last > MANY_EVENTS else GATHER_S
+            self._wake_by(time.monotonic() + pause_s)
 
     def _send_events(self, waiting: tuple[tuple[Order, NodeMessage], ...] = ()) -> None:
         events = tuple(self._book.unsent)
         self._book.unsent.clear()
+        self._book.sent_last = len(events)
         self._keeper.tell(Append(events=events, then=waiting))
 
     def _send(self, order: ExecuteNode, waiting: list[tuple[Order, NodeMessage]]) -> None:
         """Give the order to a node execution; some go by way of the keeper, and begin when all before them is kept.
 
-        So does what changes the outside: after a crash it is known to be in doubt. And what comes after large outputs.
+        So does what changes the outside: after a crash it is known to be in doubt. And what comes after large
+        outputs, or after many events.
         """
         place = self._book.workers.place(order)
         if place is None:
@@ -386,9 +396,9 @@ class Conductor(GuardedActor[ConductorMessage]):
             ended()
 
 
-def _output_bytes(events: Sequence[RunEvent]) -> int:
-    """Return the size of the outputs that events hold."""
-    return sum(
+def _size_bytes(events: Sequence[RunEvent]) -> int:
+    """Return about what is kept of events: their outputs are what can be large."""
+    return len(events) * EVENT_BYTES + sum(
         len(memoryview(raw))
         for event in events
         if isinstance(event, NodeSucceeded)

@@ -8,8 +8,11 @@ import msgspec
 from atomiton_runtime.nodes.base import NodeError
 from atomiton_runtime.secrecy.mask import HIDDEN, Mask, names_of
 from atomiton_runtime.secrecy.vault import Vault
-from atomiton_runtime.storage.large_values import LargeValues
-from atomiton_runtime.values import Value
+from atomiton_runtime.storage.large_values import LargeValues, large_value
+from atomiton_runtime.values import Encoded, Value
+
+_LARGE_BYTES = 16 * 1024
+"""From here on a value is not decoded to be passed on: hundreds of them may be many megabytes."""
 
 
 class HidingValues:
@@ -50,6 +53,12 @@ class HidingValues:
     def unpack(self, raw: msgspec.Raw) -> Value:
         """Return a fresh copy of a packed value."""
         return self._large_values.unpack(raw)
+
+    def passed_on(self, raw: msgspec.Raw) -> Value | Encoded:
+        """Return a packed value for who only passes it on: itself where secrets must be looked for, or it is small."""
+        if self.mask is not None or (len(memoryview(raw)) < _LARGE_BYTES and large_value(raw) is None):
+            return self.unpack(raw)
+        return self._large_values.encoded(raw)
 
     def _hidden(self, mask: Mask, port: str, value: Value) -> Value:
         hidden, names = mask.value(value)

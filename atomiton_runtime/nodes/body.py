@@ -1,7 +1,7 @@
 """States what a node type with a body is: it says how its child nodes are executed, and makes its outputs of theirs."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -10,7 +10,7 @@ from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.catalogue import BodyKind
 from atomiton_runtime.nodes.base import NodeContext, NodeType
 from atomiton_runtime.run.plan import Strategy
-from atomiton_runtime.values import Value
+from atomiton_runtime.values import Encoded, Value
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,20 +36,20 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one execution of a body."""
 
     index: int
-    outputs: dict[str, dict[str, Value]] = {}
-    """Child -> port -> value; without those that gave nothing."""
+    outputs: dict[str, dict[str, Value | Encoded]] = {}
+    """Child -> port -> value; without those that gave nothing. Large ones can be passed on, and not looked into."""
     errors: dict[str, ErrorInfo] = {}
     """Child -> why it failed."""
     error: ErrorInfo | None = None
     """Why the execution failed."""
 
     @property
-    def result(self) -> Value:
+    def result(self) -> Value | Encoded:
         """The primary output of the one child that was asked for; null where it gave none."""
         return next((primary(ports) for ports in self.outputs.values()), None)
 
 
-def primary(ports: dict[str, Value]) -> Value:
+def primary(ports: dict[str, Value | Encoded]) -> Value | Encoded:
     """Return the value of the first port: the primary one."""
     return next(iter(ports.values()), None)
 
@@ -81,7 +81,7 @@ class BodyType(NodeType):
     @abc.abstractmethod
     def gather(
         self, parameters: Any, context: NodeContext, executions: Sequence[Execution]
-    ) -> dict[str, Value]:
+    ) -> Mapping[str, object]:
         """Return port -> value, for every port.
 
         Args:

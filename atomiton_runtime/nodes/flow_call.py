@@ -1,6 +1,6 @@
 """Is the node type `flow`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -12,7 +12,6 @@ from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.nodes.base import Example, NodeContext, NodeError, Port
 from atomiton_runtime.nodes.body import BodyType, Execution, Opening
 from atomiton_runtime.nodes.scalars import IS_FLOW
-from atomiton_runtime.values import Value
 
 
 class FlowParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,8 +78,8 @@ class FlowCall(BodyType):
 
     def gather(
         self, parameters: FlowParameters, context: NodeContext, executions: Sequence[Execution]
-    ) -> dict[str, Value]:
+    ) -> Mapping[str, object]:
         """Return the outputs of the flow's sinks."""
         del parameters, context
-        outputs: dict[str, Value] = {child: dict(ports) for child, ports in executions[0].outputs.items()}
+        outputs = {child: dict(ports) for child, ports in executions[0].outputs.items()}
         return {"outputs": outputs}

@@ -1,6 +1,6 @@
 """Is the node type `group`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -9,7 +9,6 @@ from msgspec import Meta
 from atomiton_runtime.nodes.base import Example, NodeContext, Port
 from atomiton_runtime.nodes.body import BodyType, Execution, Opening
 from atomiton_runtime.nodes.scalars import IS_CHILD
-from atomiton_runtime.values import Value
 
 
 class GroupParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,7 +81,7 @@ class Group(BodyType):
 
     def gather(
         self, parameters: GroupParameters, context: NodeContext, executions: Sequence[Execution]
-    ) -> dict[str, Value]:
+    ) -> Mapping[str, object]:
         """Return the result of the only execution."""
         del parameters, context
         return {"result": executions[0].result}

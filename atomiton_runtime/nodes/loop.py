@@ -194,10 +194,10 @@ class Loop(BodyType):
 
     def gather(
         self, parameters: LoopParameters, context: NodeContext, executions: Sequence[Execution]
-    ) -> dict[str, Value]:
+    ) -> Mapping[str, object]:
         """Return the results and failures, in the order of the iterations."""
         del parameters, context
-        results: list[Value] = []
+        results: list[object] = []
         errors: list[Value] = []
         for each in executions:  # once: each is made where it is looked at
             results.append(None if each.error else each.result)

@@ -1,6 +1,6 @@
 """Is the node type `parallel`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -11,7 +11,6 @@ from atomiton_runtime.flow.catalogue import BodyKind
 from atomiton_runtime.nodes.base import Example, NodeContext, NodeError, Port
 from atomiton_runtime.nodes.body import BodyType, Execution, Opening, primary
 from atomiton_runtime.run.plan import Strategy
-from atomiton_runtime.values import Value
 
 MAX_CONCURRENCY = 256
 
@@ -102,7 +101,7 @@ class Parallel(BodyType):
 
     def gather(
         self, parameters: ParallelParameters, context: NodeContext, executions: Sequence[Execution]
-    ) -> dict[str, Value]:
+    ) -> Mapping[str, object]:
         """Return the outputs and failures of the children, by their ids."""
         del context
         only = executions[0]

@@ -121,8 +121,24 @@ class StorageEngine(abc.ABC):
         """Return the ids that begin with `prefix` (case is ignored), newest first, at most `limit`."""
 
     @abc.abstractmethod
-    def delete_runs(self, run_ids: Sequence[RunId]) -> None:
-        """Remove runs whole and give their space back; ids that are not there are passed over."""
+    def delete_runs(self, run_ids: Sequence[RunId], *, limit_bytes: int | None = None) -> bool:
+        """Remove runs whole and give their space back; return whether some of it is left to `reclaim`.
+
+        Args:
+            run_ids: the runs, of which nothing is seen any more from now on; ids that are not there are passed over.
+            limit_bytes: an engine for which more takes long may give back only so much now; None: all.
+        """
+
+    def reclaim(self, *, limit_bytes: int) -> bool:
+        """Give back some more of the space of runs that were deleted; return whether there is still more.
+
+        What a process that ended in between has left is found again.
+
+        Args:
+            limit_bytes: about how much.
+        """
+        del limit_bytes
+        return False
 
     @abc.abstractmethod
     def stored_runs(self) -> tuple[StoredRun, ...]:

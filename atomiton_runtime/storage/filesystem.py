@@ -158,8 +158,9 @@ class FilesystemEngine(StorageEngine):
             found = [run_id for run_id in ids if run_id.lower().startswith(prefix.lower())]
         return tuple(found[:limit])
 
-    def delete_runs(self, run_ids: Sequence[RunId]) -> None:
+    def delete_runs(self, run_ids: Sequence[RunId], *, limit_bytes: int | None = None) -> bool:
         """Remove the folders of runs, and the large values that only they mention."""
+        del limit_bytes  # to remove a file takes a moment, however large it is
         with self._locked("STORE-002", "delete in"):
             folders = {run_id: folder for run_id in run_ids if (folder := self._folder(run_id))}
             self._move_away(folders)
@@ -174,6 +175,7 @@ class FilesystemEngine(StorageEngine):
                     folder.parent.rmdir()  # the flow's last run is gone
             self._index.forget(tuple(folders))
             self._sweep()
+        return False
 
     def stored_runs(self) -> tuple[StoredRun, ...]:
         """Return every run with its size, oldest first."""

@@ -10,20 +10,30 @@ own, whatever its size - so a marker at the top of a packed value is always ours
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from atomiton_runtime.errors import StorageError
 from atomiton_runtime.scratch import ScratchFolder
-from atomiton_runtime.storage.failures import disk_error
-from atomiton_runtime.values import FILE_KEY, LARGE_VALUE_BYTES, LargeValue, Value, decode, encode
+from atomiton_runtime.storage.failures import disk_error, reported
+from atomiton_runtime.values import (
+    FILE_KEY,
+    LARGE_VALUE_BYTES,
+    Encoded,
+    LargeValue,
+    Value,
+    decode,
+    encoded_pieces,
+)
 
 ORPHAN_AGE_S = 3600.0
 """A file that no journal mentions is kept this long: the event that mentions it may be on its way.
@@ -84,9 +94,12 @@ class LargeValues:
         """
         packed: dict[str, msgspec.Raw] = {}
         for port, value in outputs.items():
-            raw = encode(value)
-            large = len(raw) > LARGE_VALUE_BYTES or raw.startswith(_MARKER_START)
-            packed[port] = self.put(raw) if large else msgspec.Raw(raw)
+            pieces = encoded_pieces(value)
+            raw = _up_to(pieces, LARGE_VALUE_BYTES)
+            if len(raw) > LARGE_VALUE_BYTES:
+                packed[port] = _marker(self._keep_pieces(itertools.chain((raw,), pieces)))
+            else:
+                packed[port] = self.put(raw) if raw.startswith(_MARKER_START) else msgspec.Raw(raw)
         return packed
 
     def renew(self, value: LargeValue) -> bool:
@@ -116,30 +129,55 @@ class LargeValues:
             return decode(raw)
         return decode(self._read(marker))
 
+    def encoded(self, raw: msgspec.Raw) -> Encoded:
+        """Return a packed value as one that is read where it is written."""
+        marker = large_value(raw)
+        return Encoded(lambda: bytes(raw) if marker is None else self._read(marker))
+
     def put(self, raw: bytes) -> msgspec.Raw:
         """Write an encoded value as a file, unless it is there already, and return its marker.
 
         Raises:
             StorageError: the file cannot be written (STORE-002).
         """
-        return msgspec.Raw(msgspec.json.encode(self.keep(raw)))
+        return _marker(self.keep(raw))
 
     def keep(self, raw: bytes) -> LargeValue:
         """Write some bytes as a file, unless it is there already. Raises as `put` does."""
         path = self._made_folder() / hashlib.sha256(raw).hexdigest()
+        with self._put(path, len(raw)) as is_new:
+            if is_new:
+                self._write(path, raw)
+        return LargeValue(str(path), len(raw))
+
+    def _keep_pieces(self, pieces: Iterable[bytes]) -> LargeValue:
+        """Do what `keep` does with a value of which the whole need not be in memory: it is written to be hashed."""
+        folder = self._made_folder()
+        with reported("STORE-002", "write", folder), _unfinished(folder) as (file, temporary):
+            hashed, size_bytes = hashlib.sha256(), 0
+            for piece in pieces:
+                hashed.update(piece)
+                size_bytes += file.write(piece)
+            path = folder / hashed.hexdigest()
+            with self._put(path, size_bytes) as is_new:
+                if is_new:
+                    self._finish(file, temporary, path)
+        return LargeValue(str(path), size_bytes)
+
+    @contextlib.contextmanager
+    def _put(self, path: Path, size_bytes: int) -> Generator[bool]:
+        """Count a file as on its way; tell the body whether it has to be written."""
         with self._lock:
             self._unsettled.setdefault(path.name, _Unsettled()).puts += 1
         try:
-            is_new = not _refreshed(path, len(raw))
-            if is_new:
-                self._write(path, raw)
+            is_new = not _refreshed(path, size_bytes)
+            yield is_new
             changed_ns = path.stat().st_mtime_ns
         except OSError as exc:
             raise disk_error("STORE-002", "write", path, exc.errno) from exc
         with self._lock:
             self._unsettled.setdefault(path.name, _Unsettled()).changed_ns = changed_ns
-            self.written_bytes += is_new * len(raw)
-        return LargeValue(str(path), len(raw))
+            self.written_bytes += is_new * size_bytes
 
     def settle(self, names: Iterable[str]) -> None:
         """Take notice that an event is kept which mentions these files: from now on that alone keeps them.
@@ -211,17 +249,16 @@ class LargeValues:
             return self._folder
 
     def _write(self, path: Path, raw: bytes) -> None:
-        handle, temporary = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(raw)
-                if self._sync:
-                    file.flush()
-                    os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with _unfinished(path.parent) as (file, temporary):
+            file.write(raw)
+            self._finish(file, temporary, path)
+
+    def _finish(self, file: BinaryIO, temporary: Path, path: Path) -> None:
+        """Give a file that is written its name."""
+        file.flush()
+        if self._sync:
+            os.fsync(file.fileno())
+        temporary.replace(path)
         if self._sync:
             sync_folder(path.parent)
 
@@ -244,6 +281,34 @@ class LargeValues:
         if hashlib.sha256(raw).hexdigest() != name:
             raise _gone(path, "was changed")
         return raw
+
+
+def _up_to(pieces: Iterator[bytes], limit_bytes: int) -> bytes:
+    """Return pieces together, until they are more than `limit_bytes`; the rest is left."""
+    taken: list[bytes] = []
+    size_bytes = 0
+    for piece in pieces:
+        taken.append(piece)
+        size_bytes += len(piece)
+        if size_bytes > limit_bytes:
+            break
+    return b"".join(taken)
+
+
+def _marker(value: LargeValue) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
+@contextlib.contextmanager
+def _unfinished(folder: Path) -> Generator[tuple[BinaryIO, Path]]:
+    """Open a new file without a name of its own yet; it is removed if it has none in the end."""
+    handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=folder)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file, temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> Iterator[Path]:

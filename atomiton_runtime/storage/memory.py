@@ -84,8 +84,9 @@ class MemoryEngine(StorageEngine):
         matching = [run_id for run_id in self._opened() if run_id.lower().startswith(prefix.lower())]
         return tuple(sorted(matching, reverse=True)[:limit])
 
-    def delete_runs(self, run_ids: Sequence[RunId]) -> None:
+    def delete_runs(self, run_ids: Sequence[RunId], *, limit_bytes: int | None = None) -> bool:
         """Forget runs, and the large values that only they mention."""
+        del limit_bytes
         journals = self._opened()
         for run_id in run_ids:
             journals.pop(run_id, None)
@@ -93,6 +94,7 @@ class MemoryEngine(StorageEngine):
             self._files.pop(run_id, None)
         self._index.forget(run_ids)
         self.large_values.sweep({name for names in self._files.values() for name in names})
+        return False
 
     def stored_runs(self) -> tuple[StoredRun, ...]:
         """Return every run with its size, oldest first."""

@@ -12,7 +12,7 @@ from atomiton_runtime.storage.engine import StorageEngine, StoredRun
 
 _SUSPICIOUS_S = 86_400.0
 """A wall clock that was moved by more than this does not decide, for one pass, what is too old."""
-_PORTION_BYTES = 4 * 1024 * 1024
+_PORTION_BYTES = 2 * 1024 * 1024
 _PORTION_RUNS = 200
 """What is deleted at once: some tens of milliseconds in which the store answers nobody."""
 
@@ -95,11 +95,13 @@ class Housekeeping:
         retention: Retention | None = None,
         *,
         every: int = 100,
+        portion_bytes: int = _PORTION_BYTES,
         clock: Clock | None = None,
     ) -> None:
         self._engine = engine
         self._retention = retention or Retention()
         self._every = every
+        self._portion_bytes = portion_bytes
         self._clock = clock or SystemClock()
         self._until_due = 1
         """So many runs may still finish before a pass is due."""
@@ -107,6 +109,8 @@ class Housekeeping:
         """What had been appended when the last pass began, and when the last portion was deleted."""
         self._chosen: list[StoredRun] = []
         """What is left to delete of the pass that goes on, oldest first."""
+        self._has_remains = False
+        """Whether the space of deleted runs is not all given back yet."""
         self._boot_s = self._booted_s()
 
     def is_due(self, finished: int) -> bool:
@@ -114,7 +118,7 @@ class Housekeeping:
         self._until_due -= finished
         appended = self._engine.appended_bytes - self._measured_at
         is_much = self._retention.max_bytes is not None and appended > self._retention.slack_bytes
-        return bool(self._chosen) or self._until_due <= 0 or is_much
+        return bool(self._chosen) or self._has_remains or self._until_due <= 0 or is_much
 
     def tidy(self) -> Tidied:
         """Delete a portion of what is not kept any longer, in the engine's thread.
@@ -122,13 +126,17 @@ class Housekeeping:
         Raises:
             StorageError: the store cannot be read or written; the next pass tries again.
         """
+        room_bytes = self._room_bytes()
+        if self._engine.reclaim(limit_bytes=room_bytes):
+            self._has_remains = True
+            return Tidied(gone=(), more=True)
         chosen, self._chosen = self._chosen or self._choose(), []
-        portion, rest = self._portion(chosen)
+        portion, rest = _portion(chosen, room_bytes)
         gone = tuple(run.summary.run_id for run in portion)
-        if gone:
-            self._engine.delete_runs(gone)
+        self._has_remains = bool(gone) and self._engine.delete_runs(gone, limit_bytes=room_bytes)
         self._chosen = rest
-        return Tidied(gone=gone, more=bool(rest), oversized=None if rest else self._oversized())
+        more = bool(rest) or self._has_remains
+        return Tidied(gone=gone, more=more, oversized=None if more else self._oversized())
 
     def _choose(self) -> list[StoredRun]:
         engine, retention = self._engine, self._retention
@@ -147,18 +155,12 @@ class Housekeeping:
         chosen = frozenset(ids)
         return [run for run in runs if run.summary.run_id in chosen]
 
-    def _portion(self, chosen: list[StoredRun]) -> tuple[list[StoredRun], list[StoredRun]]:
-        """Return what to delete now, and the rest; more is deleted than was appended meanwhile."""
+    def _room_bytes(self) -> int:
+        """Return how much to delete now: more than was appended meanwhile."""
         appended = self._engine.appended_bytes
-        room_bytes = max(_PORTION_BYTES, 2 * (appended - self._deleted_at))
+        room_bytes = max(self._portion_bytes, 2 * (appended - self._deleted_at))
         self._deleted_at = appended
-        count = 0
-        for run in chosen[:_PORTION_RUNS]:
-            if room_bytes <= 0:
-                break
-            room_bytes -= run.size_bytes
-            count += 1
-        return chosen[:count], chosen[count:]
+        return room_bytes
 
     def _oversized(self) -> tuple[RunId, ErrorInfo] | None:
         """Return the largest open run, if the open ones alone are more than the store may hold."""
@@ -180,6 +182,17 @@ class Housekeeping:
     def _booted_s(self) -> float:
         """Return when the monotonic clock began, by the wall clock: it moves when that is set, or the machine slept."""
         return self._clock.now().timestamp() - self._clock.monotonic()
+
+
+def _portion(chosen: list[StoredRun], room_bytes: int) -> tuple[list[StoredRun], list[StoredRun]]:
+    """Return the runs to delete now, and the rest."""
+    count = 0
+    for run in chosen[:_PORTION_RUNS]:
+        if room_bytes <= 0:
+            break
+        room_bytes -= run.size_bytes
+        count += 1
+    return chosen[:count], chosen[count:]
 
 
 def _ended(run: StoredRun) -> bool:

@@ -27,6 +27,7 @@ from atomiton_runtime.storage.failures import damaged, not_open, not_there, only
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.results import recorded
 from atomiton_runtime.storage.salvage import is_sound, is_whole, readable_journals, set_aside
+from atomiton_runtime.storage.sqlite_deleting import IS_DELETED, REMAINS, delete, remove_remains
 from atomiton_runtime.storage.sqlite_errors import explained, is_read_only
 from atomiton_runtime.storage.sqlite_reading import connect_again, connect_beside, connect_for_reading
 from atomiton_runtime.storage.sqlite_results import SqliteResults
@@ -38,7 +39,10 @@ _ACTIVE_TAILS = 10_000
 _MOVED_PAGES = 2000
 """So many pages at once are cut off the file: as much as the log holds of them for a moment."""
 
-_INSERT_EVENT = "INSERT INTO events (run_id, seq, body) VALUES (?, ?, ?)"
+_INSERT_EVENT = "INSERT INTO events (run_id, seq, body) VALUES "
+_ROWS = (64, 8, 1)
+"""Rows that one statement inserts. Each statement lets other threads in and has to wait for its turn again: beside
+threads that compute, a row at a time takes ten times as long as the work itself."""
 _EVENTS_FROM = "SELECT body FROM events WHERE run_id = ? AND seq >= ? ORDER BY seq"
 _INSERT_FILE = "INSERT OR IGNORE INTO files (run_id, name, size_bytes) VALUES (?, ?, ?)"
 _WRITE_SUMMARY = (
@@ -60,9 +64,7 @@ _UNDO_EXECUTION = (
     "UPDATE executions SET run_id = before_run_id, attempt = before_attempt, node = before_node, "
     "before_run_id = NULL, before_attempt = NULL, before_node = NULL WHERE place = ? AND run_id = ?",
 )
-_OF_RUNS = ("events", "files", "runs")
-_OF_NODES = ("results", "executions")
-"""Tables of what is known of executions: rows of runs that are gone go with them."""
+_TABLES = ("events", "files", "runs", "results", "executions")
 _NEWER = {
     "results": "ON CONFLICT (place, key) DO UPDATE SET run_id = excluded.run_id, seq = excluded.seq "
     "WHERE excluded.run_id > run_id",
@@ -205,6 +207,8 @@ class SqliteEngine(StorageEngine):
     def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
         """Return all events of a run in the order of `seq`."""
         with self._snapshot():
+            if self._is_deleted(run_id):
+                return ()
             rows = self._rows("SELECT body FROM events WHERE run_id = ? ORDER BY seq", (run_id,))
             summary = self.summary(run_id)
         try:
@@ -218,6 +222,8 @@ class SqliteEngine(StorageEngine):
 
     def part(self, run_id: RunId, place: int, *, limit_bytes: int) -> tuple[RunEvent, ...]:
         """Return the events of a run from `place` on that weigh so much."""
+        if self._is_deleted(run_id):
+            return ()
         rows: list[bytes] = []
         try:
             found = self._opened().execute(_EVENTS_FROM, (run_id, place))
@@ -268,19 +274,24 @@ class SqliteEngine(StorageEngine):
         )
         return tuple(RunId(run_id) for (run_id,) in rows)
 
-    def delete_runs(self, run_ids: Sequence[RunId]) -> None:
-        """Remove runs and shrink the file."""
+    def delete_runs(self, run_ids: Sequence[RunId], *, limit_bytes: int | None = None) -> bool:
+        """Remove runs from every list, and of their events so much; shrink the file."""
         with self._transaction() as connection:
-            for table in _OF_RUNS:
-                connection.executemany(
-                    f"DELETE FROM {table} WHERE run_id = ?", [(run_id,) for run_id in run_ids]
-                )
-            for table in _OF_NODES:
-                connection.execute(f"DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM runs)")
+            more = delete(connection, run_ids, limit_bytes)
         for run_id in run_ids:
             self._tails.pop(run_id, None)
         self._shrink()
         self._sweep()
+        return more
+
+    def reclaim(self, *, limit_bytes: int) -> bool:
+        """Remove some more events of deleted runs, and shrink the file."""
+        if not self._rows(REMAINS):
+            return False
+        with self._transaction() as connection:
+            more = remove_remains(connection, limit_bytes)
+        self._shrink()
+        return more
 
     def stored_runs(self) -> tuple[StoredRun, ...]:
         """Return every run with its size, oldest first."""
@@ -329,7 +340,7 @@ class SqliteEngine(StorageEngine):
         try:
             self.open()
             with self._transaction() as connection:
-                for table in (*_OF_RUNS, *_OF_NODES):
+                for table in _TABLES:
                     rows = old.execute(f"SELECT * FROM {table}")
                     places = ", ".join("?" * len(rows.description))
                     newer = _NEWER.get(table, "")
@@ -406,6 +417,9 @@ class SqliteEngine(StorageEngine):
             self._is_refused = is_read_only(exc)  # where a log has to be recovered, a read is refused as well
             raise self._note(explained(exc, "STORE-011", "read", self._path)) from exc
 
+    def _is_deleted(self, run_id: RunId) -> bool:
+        return bool(self._rows(IS_DELETED, (run_id,)))
+
     def _summary_of(self, body: bytes) -> RunSummary:
         try:
             return _SUMMARY.decode(body)
@@ -454,14 +468,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _insert(connection: sqlite3.Connection, additions: Mapping[RunId, Addition]) -> None:
-    connection.executemany(
-        _INSERT_EVENT,
-        [
-            (run_id, seq, line)
-            for run_id, addition in additions.items()
-            for seq, line in enumerate(addition.lines, addition.before.next_seq)
-        ],
-    )
+    for run_id, addition in additions.items():
+        _insert_events(connection, run_id, addition)
     files = [
         (run_id, file.name, file.size_bytes)
         for run_id, addition in additions.items()
@@ -479,6 +487,18 @@ def _insert(connection: sqlite3.Connection, additions: Mapping[RunId, Addition])
             ],
         )
     _insert_executions(connection, additions)
+
+
+def _insert_events(connection: sqlite3.Connection, run_id: RunId, addition: Addition) -> None:
+    lines, first, done = addition.lines, addition.before.next_seq, 0
+    for rows in _ROWS:
+        statement = _INSERT_EVENT + ", ".join(["(?, ?, ?)"] * rows)
+        while len(lines) - done >= rows:
+            values: list[RunId | int | bytes] = []
+            for place in range(done, done + rows):
+                values += (run_id, first + place, lines[place])
+            connection.execute(statement, values)
+            done += rows
 
 
 def _insert_executions(connection: sqlite3.Connection, additions: Mapping[RunId, Addition]) -> None:

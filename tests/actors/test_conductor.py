@@ -5,7 +5,13 @@ from collections.abc import Callable
 import msgspec
 
 from atomiton_runtime.actors.base import Address
-from atomiton_runtime.actors.conductor import GATHER_EVENTS, UNKEPT_BYTES, Conductor, ConductorBook
+from atomiton_runtime.actors.conductor import (
+    EVENT_BYTES,
+    GATHER_EVENTS,
+    UNKEPT_BYTES,
+    Conductor,
+    ConductorBook,
+)
 from atomiton_runtime.actors.messages import (
     Append,
     EndAllRuns,
@@ -124,6 +130,24 @@ def test_outputs_that_outrun_the_keeper_are_waited_for() -> None:
     stage.tell(stage.answer(stage.order()))
 
     assert order.node + 1 == stage.order().node
+
+
+def test_a_flood_of_events_is_waited_for_now_and_then() -> None:
+    """However small each event is, an order goes by way of the keeper before many thousands wait there."""
+    stage = Stage()
+    count = UNKEPT_BYTES // EVENT_BYTES
+    nodes = [node("n0"), *(node(f"n{number}", f"n{number - 1}") for number in range(1, count))]
+    stage.start(flow(*nodes))
+    order, by_way = stage.order(), 0
+    for _ in nodes[1:]:
+        stage.tell(stage.answer(order))
+        sent = [each for each in stage.keeper.all_so_far() if isinstance(each, Append)]
+        for place, waiting in (entry for append in sent for entry in append.then):
+            by_way += 1
+            place(waiting)
+        order = stage.order()
+
+    assert by_way in (2, 3), "there are two events of each node, and its outputs"
 
 
 def test_many_events_go_to_the_keeper_without_waiting_for_the_time() -> None:

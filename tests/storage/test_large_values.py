@@ -246,3 +246,36 @@ def test_windows_needs_no_folder_sync(tmp_path: Path, monkeypatch: pytest.Monkey
         large_values.sync_folder(missing)
     with pytest.raises(FileNotFoundError):
         large_values.sync_folder(missing)
+
+
+def test_values_that_are_passed_on_are_written_like_others(values: LargeValues) -> None:
+    """A list of values that were packed before is the list of these values, however small or large they are."""
+    given: list[Value] = ["small", LARGE, {"$file": "no marker", "size_bytes": 1}, b"\x00", LARGE]
+    packed = [values.pack({"": value})[""] for value in given]
+    mixed = ["a", *(values.encoded(raw) for raw in packed), "z"]
+
+    once, again = (values.pack({"results": each})["results"] for each in (mixed, ["a", *given, "z"]))
+
+    assert large_value(once) == large_value(again), "the same bytes have the same name"
+    assert ["a", *given, "z"] == values.unpack(once)
+    assert values.unpack(values.pack({"": {"within": values.encoded(packed[2])}})[""]) == {"within": given[2]}
+
+
+def test_a_large_value_that_cannot_be_read_leaves_no_file(values: LargeValues) -> None:
+    """What is written until then is removed again."""
+    marker = values.pack({"": LARGE})[""]
+    found = large_value(marker)
+    assert found is not None
+    Path(found.path).write_text("changed")
+
+    with pytest.raises(StorageError, match="was changed"):
+        values.pack(
+            {
+                "": [
+                    *map(values.encoded, values.pack({"": "x" * 1000, "b": LARGE + "b"}).values()),
+                    values.encoded(marker),
+                ]
+            }
+        )
+
+    assert sorted(path.name[0] == "." for path in Path(found.path).parent.iterdir()) == [False, False]
