@@ -9,7 +9,7 @@ import pytest
 from atomiton_runtime import Runtime
 from atomiton_runtime.actors import messages as msg
 from atomiton_runtime.actors import system
-from atomiton_runtime.actors.base import Address
+from atomiton_runtime.actors.base import Address, Rank
 from atomiton_runtime.actors.speech import Speech
 from atomiton_runtime.errors import ErrorInfo, RuntimeUnusable
 from atomiton_runtime.ids import ROOT, RunId
@@ -194,6 +194,9 @@ ASKED: dict[tuple[str, type], Evoke] = {
     ("StorageKeeper", msg.ReadJournal): lambda runtime: runtime.journal(RunId("01")),
     ("StorageKeeper", msg.ReadSummaries): lambda runtime: runtime.history(),
     ("StorageKeeper", msg.FindRuns): lambda runtime: runtime.find_run("01"),
+    ("FlowShelf", msg.LoadFlow): lambda runtime: address_of(runtime, "FlowShelf").ask(
+        msg.LoadFlow(path=runtime.flow("hello").path), asker=Rank.CLIENT
+    ),
     ("FlowShelf", msg.GetFlow): lambda runtime: runtime.flow("hello"),
     ("FlowShelf", msg.ListFlows): lambda runtime: runtime.flows(),
 }
@@ -343,10 +346,10 @@ def test_a_loader_may_raise_anything(
     (flows / "odd.toml").write_text("# odd\n" + HELLO, encoding="utf-8")
     true_loader = system_loader()
 
-    def loader(data: bytes, path: Path, catalogue: object) -> object:
+    def loader(data: bytes, path: Path, *others: object, **more: object) -> object:
         if path.stem == "odd":
             raise fault
-        return true_loader(data, path, catalogue)
+        return true_loader(data, path, *others, **more)
 
     monkeypatch.setattr("atomiton_runtime.actors.flow_shelf.load_flow", loader)
     with Runtime(flows, "memory:", data=flows.parent / "data") as runtime:

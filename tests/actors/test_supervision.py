@@ -216,7 +216,7 @@ def test_a_blocked_actor_blocks_no_other_question(
     """While the shelf hangs, history and the list of runs answer (the tray and the CLI go on)."""
     gate, entered = threading.Event(), threading.Event()
 
-    def hang(data: bytes, path: Path, catalogue: object) -> object:
+    def hang(*given: object, **more: object) -> object:
         entered.set()
         gate.wait(PATIENCE_S)
         raise ValueError("hung")

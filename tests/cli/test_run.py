@@ -79,7 +79,7 @@ def test_the_document(place: Path) -> None:
         (
             ("hello", "--whom", "x"),
             2,
-            "error[CLI-001]: no such option `--whom`\n  hint: did you mean --who?\n",
+            "error[CLI-001]: no such option `--whom`\n  hint: did you mean --who or --from?\n",
         ),
         (("hello", "--times", "many"), 2, "error[VAR-013]: variable `times` must be an integer"),
         (("hello", "--times", "9"), 2, "error[VAR-014]: variable `times` must be at most 5, not 9"),

@@ -81,7 +81,7 @@ def test_a_used_installation_is_described(places: Places) -> None:
 
     assert [each.message for each in during if each.subject == "processes"] == ["1 live"]
     assert ["1 run," in each.message for each in during if each.subject == "store"] == [True]
-    assert findings["store"].message.startswith("sqlite, schema 1, 2 runs, ")
+    assert findings["store"].message.startswith("sqlite, schema 2, 2 runs, ")
     assert findings["processes"].message == "none live"
 
 
