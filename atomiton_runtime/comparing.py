@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from atomiton_runtime.errors import StorageError
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.run.document import RunSummary, document
 from atomiton_runtime.run.events import RunEvent, RunQueued, RunStatus
 from atomiton_runtime.run.headline import headline
 from atomiton_runtime.run.run_difference import RunDifference, compare_runs
-from atomiton_runtime.values import LargeValue
 
 _LOOKED_THROUGH = (20, 10_000)
 """So many of a flow's newest successes are looked through: few at first, for mostly the newest one is it."""
@@ -30,16 +28,6 @@ class History(Protocol):
     ) -> Sequence[RunSummary]:
         """Return them."""
         ...
-
-
-def text_of(first: RunEvent, read: Callable[[LargeValue], bytes]) -> str | None:
-    """Return the text of the flow's file that a run's first event mentions; None: it is not kept, or no longer."""
-    if not isinstance(first, RunQueued) or not isinstance(first.source, LargeValue):
-        return None
-    try:
-        return read(first.source).decode("utf-8-sig")
-    except (StorageError, UnicodeDecodeError):
-        return None
 
 
 def last_success_before(run: RunSummary, history: History) -> RunId | None:

@@ -4,46 +4,33 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self, cast
-
-import msgspec
 
 from atomiton_runtime.actors.base import ASK_TIMEOUT_S, Rank
 from atomiton_runtime.actors.event_bus import Fact
 from atomiton_runtime.actors.messages import (
     EndAllRuns,
     EndRun,
-    FindRuns,
     GetActiveRuns,
-    GetFlow,
-    GetLeft,
-    Left,
-    ListFlows,
     LoadFlow,
-    ReadJournal,
-    ReadPart,
-    ReadSummaries,
-    ReadSummary,
     StartRun,
 )
-from atomiton_runtime.actors.reusing import reuse_of_save
 from atomiton_runtime.actors.system import ActorSystem
-from atomiton_runtime.choosing import Choice, choose
-from atomiton_runtime.comparing import difference_of, last_success_before, since_success, text_of
+from atomiton_runtime.archive import Archive
+from atomiton_runtime.choosing import choose
 from atomiton_runtime.control.door import Answer, ControlDoor
 from atomiton_runtime.control.presence import processes_folder
 from atomiton_runtime.errors import AtomitonError, ErrorInfo, RuntimeUnusable, StorageError, UsageError
-from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.findings import KeyPath
 from atomiton_runtime.flow.model import Flow, FlowTest
 from atomiton_runtime.flow.problems import FlowInvalid
 from atomiton_runtime.flow.variables import check_variables
-from atomiton_runtime.ids import FlowId, NodeId, RunId, is_run_id, new_run_id
+from atomiton_runtime.ids import FlowId, RunId, is_run_id, new_run_id
 from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
-from atomiton_runtime.opening import UnkeptEnds, end_runs_of_the_dead, open_own, open_to_read
+from atomiton_runtime.opening import end_runs_of_the_dead, open_own, open_to_read
 from atomiton_runtime.replaying import Known as KnownToReplay
 from atomiton_runtime.replaying import replay
 from atomiton_runtime.requests import (
@@ -57,15 +44,13 @@ from atomiton_runtime.requests import (
 )
 from atomiton_runtime.resuming import Known, continuation
 from atomiton_runtime.run import events as ev
-from atomiton_runtime.run.document import RunDocument, RunSummary, document
-from atomiton_runtime.run.events import CancelReason, RunEvent, RunStatus
+from atomiton_runtime.run.document import RunSummary
+from atomiton_runtime.run.events import CancelReason
 from atomiton_runtime.run.notices import NoticeRaised
-from atomiton_runtime.run.reason import FlowPlan, Why
-from atomiton_runtime.run.run_difference import RunDifference
 from atomiton_runtime.running import Run
 from atomiton_runtime.scratch import sweep
 from atomiton_runtime.secrecy.vault import open_vault
-from atomiton_runtime.serving import left_there, serve, submit
+from atomiton_runtime.serving import serve, submit
 from atomiton_runtime.settings import Places, find_places
 from atomiton_runtime.storage.create import create_storage, wanted_durability
 from atomiton_runtime.storage.engine import Durability, StorageEngine
@@ -73,6 +58,7 @@ from atomiton_runtime.storage.limits import wanted_retention
 from atomiton_runtime.storage.retention import Retention
 from atomiton_runtime.testing import order_for_test
 from atomiton_runtime.values import Value
+from atomiton_runtime.versions import content_of
 
 log = logging.getLogger(__name__)
 # Whoever embeds the package decides where its log goes; without a word of theirs, nowhere.
@@ -82,18 +68,13 @@ STOP_TIMEOUT_S = 10.0
 _FOR_CLEANING_UP, _FOR_ENDING, _FOR_STOPPING = 0.5, 0.275, 0.125
 """Shares of the time to stop; between a process's SIGTERM and its SIGKILL are 2 s. A tenth is for the last words."""
 _SHOWN_RUNS = 3
-_LISTING_S = 60.0
-"""To read ten thousand flows takes two seconds of a processor, many more seconds on a busy machine."""
 _ASIDE_S = 0.1
 """So long an actor may take to say what does not end, while the time runs out."""
-LAST_RUN = "last"
-PART_BYTES = 512 * 1024
-"""Of events, as they are kept, that are read at once; decoded they take some four times as much."""
 _LATER_RUNS = 100
 """So many of the newest runs are looked through for one that continues another, or should."""
 
 
-class Runtime:
+class Runtime(Archive):
     """Executes the flows of a folder.
 
     A context manager: entering starts the actors, leaving cancels what runs and stops them.
@@ -124,33 +105,30 @@ class Runtime:
         warn: Callable[[ErrorInfo], object] | None = None,
     ) -> None:
         self.places: Places = find_places(os.environ, flows=flows, data=data)
-        self.process = str(new_run_id())
-        """Names this process to others: the stem of its lock and its door."""
-        self._engine = create_storage(
+        engine = create_storage(
             storage or self.places.storage_url, durability=durability or wanted_durability(os.environ)
         )
-        self._vault = open_vault(self.places.data)
+        process, vault = str(new_run_id()), open_vault(self.places.data)
         self.catalogue = NodeCatalogue(self.places.flows)
-        self._system = ActorSystem(
-            engine=self._engine,
+        system = ActorSystem(
+            engine=engine,
             catalogue=self.catalogue,
             folder=self.places.flows,
             watch=watch,
-            process=self.process,
-            vault=self._vault,
+            process=process,
+            vault=vault,
             keeps_sources=not only_read,
             retention=retention or wanted_retention(os.environ),
         )
         # Whoever shares the store meets in one folder: who is alive there decides what an open run means.
-        self._meeting_place = self.places.data if storage is None else _folder_of(self._engine)
+        meeting_place = self.places.data if storage is None else _folder_of(engine)
+        super().__init__(engine, system, vault, process, meeting_place)
         self._watch = watch
         self._is_own_store = storage is None
         self._let_in: Callable[[], None] | None = None
         self._only_reads = only_read
-        self._ends = UnkeptEnds()
         self._warn = warn
         self._door = self._new_door()
-        self._stopped = False
         self._runs_ended = threading.Event()
 
     # -- start and stop: each the reverse of the other -------------------------------------------------------
@@ -329,7 +307,10 @@ class Runtime:
             FlowInvalid: the flow's file has problems.
         """
         known = KnownToReplay(
-            journal=self.journal, load=self._load, text=self._text_of, attempt=self._system.attempt
+            journal=self.journal,
+            load=self._load,
+            text=self._content_of,
+            attempt=self._system.attempt,
         )
         return self._begin(replay(run_id, node, known, changes=set))
 
@@ -338,14 +319,8 @@ class Runtime:
         wanted = LoadFlow(path=path, content=content, changes=changes)
         return cast(Flow, self._system.shelf.ask(wanted, asker=Rank.CLIENT))
 
-    def _text_of(self, queued: ev.RunQueued) -> bytes | None:
-        """Return the text of the flow of a run; None: it is not kept, or not any more."""
-        if queued.source is msgspec.UNSET:
-            return None
-        try:
-            return self._engine.large_values.read(queued.source)
-        except StorageError:
-            return None
+    def _content_of(self, queued: ev.RunQueued) -> bytes | None:
+        return content_of(queued, self._engine.large_values.read)
 
     def run_test(self, flow: Flow, test: FlowTest) -> Run:
         """Execute what a test of a flow needs; return at once. Nothing that may write is executed unasked.
@@ -434,10 +409,6 @@ class Runtime:
         if self.is_kept(run_id) or run_id in self._active_ids():
             raise UsageError("RUN-022", f"there is a run {run_id} already", hint="a run is executed once")
 
-    def is_kept(self, run_id: RunId) -> bool:
-        """Return whether anything of a run is in the store."""
-        return bool(self._system.keeper.ask(FindRuns(prefix=run_id), asker=Rank.CLIENT))
-
     def _begin(self, order: StartRun) -> Run:
         run = Run(order.run_id, order.flow.id, self.end, self.part)
         self._system.bus.listen(run.receive, run_id=run.id)
@@ -462,222 +433,8 @@ class Runtime:
         """
         return self._system.bus.subscribe(callback, kinds=kinds, run_id=run_id)
 
-    # -- flows -----------------------------------------------------------------------------------------------
-
-    def flow(self, ref: str) -> Flow:
-        """Return a flow by its id or the path of its file. Raises as `run` does."""
-        self._must_live()
-        return cast(Flow, self._system.shelf.ask(GetFlow(ref=ref), asker=Rank.CLIENT))
-
-    def plan(
-        self, ref: str, variables: Mapping[str, object] | None = None, chosen: Chosen | None = None
-    ) -> FlowPlan:
-        """Return what a save of a flow would execute now, and why; nothing is executed. Raises as `run` does.
-
-        Args:
-            ref: a flow's id, or the path of its file.
-            variables: for the flow's `[variables]`; those left out have their defaults.
-            chosen: as for a run; without it, whatever still holds is reused.
-        """
-        flow = self.flow(ref)
-        checked = check_variables(flow.variables, dict(variables or {}), from_text=False)
-        choice = Choice(reuse=reuse_of_save(flow)) if chosen is None else choose(flow, chosen)
-        # Imported here, as below: it needs what only those need who look into the text of a file.
-        from atomiton_runtime.planning import plan
-
-        return plan(flow, checked, choice, self._system.tools, self._engine.results)
-
-    def why(self, ref: str, node: str) -> Why:
-        """Return why a node of a flow's last run was executed, or was not.
-
-        Args:
-            ref: a flow's id, or the path of its file.
-            node: the whole id of the node: `read`, or `each/3/resize`.
-
-        Raises:
-            UsageError: there is no such flow (FLOW-404), or no run of it speaks of such a node (RUN-025).
-            FlowInvalid: the file has problems, and no earlier version of it is loaded.
-        """
-        from atomiton_runtime.explaining import explain
-
-        return explain(NodeId(node), self.flow(ref), self._engine.results, self._system.tools.large_values)
-
-    def flows(self, only: Iterable[str] | None = None) -> tuple[FlowEntry, ...]:
-        """Return what the flows folder holds, broken flows included, sorted by id.
-
-        Args:
-            only: the ids of the flows to look at, one file each; those that the folder does not hold are left out.
-                Without it every file of the folder is looked at, and read if it has changed.
-        """
-        self._must_live()
-        wanted = ListFlows(only=None if only is None else frozenset(map(FlowId, only)))
-        patience_s = ASK_TIMEOUT_S if only is not None else _LISTING_S
-        answer = self._system.shelf.ask(wanted, asker=Rank.CLIENT, timeout_s=patience_s)
-        return cast("tuple[FlowEntry, ...]", answer)
-
-    # -- history ---------------------------------------------------------------------------------------------
-
-    def history(
-        self, flow: str | None = None, *, limit: int = 50, statuses: Sequence[RunStatus] = ()
-    ) -> tuple[RunSummary, ...]:
-        """Return the newest runs first, at most `limit`, of every process that shares the store."""
-        self._must_live()
-        wanted = ReadSummaries(flow=FlowId(flow) if flow else None, statuses=tuple(statuses), limit=limit)
-        return self._ends.told(wanted, self._summaries)
-
-    def _summaries(self, wanted: ReadSummaries) -> tuple[RunSummary, ...]:
-        return cast("tuple[RunSummary, ...]", self._system.keeper.ask(wanted, asker=Rank.CLIENT))
-
-    def find_run(self, prefix: str) -> RunId:
-        """Return the run whose id begins with `prefix`, or for `last` the newest.
-
-        Raises:
-            UsageError: there is none (RUN-001), or more than one (RUN-003).
-        """
-        if prefix == LAST_RUN:
-            found = [summary.run_id for summary in self.history(limit=1)]
-        else:
-            self._must_live()
-            answer = self._system.keeper.ask(FindRuns(prefix=prefix), asker=Rank.CLIENT)
-            found = list(cast("tuple[RunId, ...]", answer))
-        if not found:
-            raise _no_such_run(prefix)
-        if len(found) > 1:
-            names = ", ".join(found[:3])
-            raise UsageError(
-                "RUN-003", f"several runs begin with {prefix}", hint=f"write more of it: {names}"
-            )
-        return found[0]
-
-    def show(self, run_id: RunId) -> RunDocument:
-        """Return the document of a run, of whatever process.
-
-        Raises:
-            UsageError: there is no such run (RUN-001).
-        """
-        return document(self.journal(run_id))
-
-    def journal(self, run_id: RunId) -> tuple[RunEvent, ...]:
-        """Return the events of a run, of whatever process.
-
-        Raises:
-            UsageError: there is no such run (RUN-001).
-        """
-        self._must_live()
-        events = cast(
-            "tuple[RunEvent, ...]", self._system.keeper.ask(ReadJournal(run_id=run_id), asker=Rank.CLIENT)
-        )
-        if not events:
-            raise _no_such_run(run_id)
-        return self._ends.whole(events)
-
-    def part(self, run_id: RunId, place: int) -> tuple[RunEvent, ...]:
-        """Return some of the events of a run from the `seq` `place` on; none: there are no more, or no such run.
-
-        What is read at once, and so what it costs, is bounded, however many events the run has.
-        """
-        return self._part(run_id, place, PART_BYTES)
-
-    def first_event(self, run_id: RunId) -> RunEvent:
-        """Return the first event of a run, of whatever process.
-
-        Raises:
-            UsageError: there is no such run (RUN-001).
-        """
-        events = self._part(run_id, 0, 0)
-        if not events:
-            raise _no_such_run(run_id)
-        return events[0]
-
-    def _part(self, run_id: RunId, place: int, limit_bytes: int) -> tuple[RunEvent, ...]:
-        self._must_live()
-        wanted = ReadPart(run_id=run_id, place=place, limit_bytes=limit_bytes)
-        events = cast("tuple[RunEvent, ...]", self._system.keeper.ask(wanted, asker=Rank.CLIENT))
-        return self._ends.part(run_id, place, events)
-
-    def source(self, run_id: RunId) -> str | None:
-        """Return the text of the flow's file as a run had it; None: it is not kept, or no longer.
-
-        Secrets that this process has used are hidden in it.
-
-        Raises:
-            UsageError: there is no such run (RUN-001).
-        """
-        text = text_of(self.first_event(run_id), self._engine.large_values.read)
-        return text if text is None or self._vault.mask is None else self._vault.mask.text(text)
-
-    def last_success(self, run_id: RunId) -> RunId | None:
-        """Return the last run of the same flow before this one that has succeeded; None: there is none.
-
-        Raises:
-            UsageError: there is no such run (RUN-001).
-        """
-        return last_success_before(self.summary(run_id), self.history)
-
-    def difference(self, old: RunId, new: RunId) -> RunDifference:
-        """Return what differs between two runs, of whatever process, usually of the same flow.
-
-        Raises:
-            UsageError: there is no such run (RUN-001).
-        """
-        return difference_of(self.journal(old), self.journal(new), self.source)
-
-    def since_success(self, run_id: RunId) -> str | None:
-        """Return what has changed since the last success of the flow of a run that failed, as one short line.
-
-        None: it never succeeded before, or the runs are too large to be compared just for that.
-
-        Raises:
-            UsageError: there is no such run (RUN-001).
-        """
-        return since_success(self.summary(run_id), self.history, self.part, self.source)
-
-    def summary(self, run_id: RunId) -> RunSummary:
-        """Return a run as lists show it, of whatever process.
-
-        Raises:
-            UsageError: there is no such run (RUN-001).
-        """
-        self._must_live()
-        kept = self._system.keeper.ask(ReadSummary(run_id=run_id), asker=Rank.CLIENT)
-        if kept is None:
-            raise _no_such_run(run_id)
-        return self._ends.true(cast(RunSummary, kept))
-
-    def left(self, run_id: RunId) -> tuple[str, ...] | None:
-        """Return the nodes that keep a run from being cancelled, the flow's own first; None: it is not, or has ended.
-
-        The process that executes the run is asked. One that does not answer in time has nothing to say of it.
-
-        Raises:
-            UsageError: there is no such run (RUN-001).
-        """
-        here = {left.run_id: left.nodes for left in self._left_here()}
-        if run_id in here:
-            return here[run_id]
-        summary = self.summary(run_id)
-        if summary.process == self.process or summary.status != "running" or self._meeting_place is None:
-            return None
-        return left_there(self._meeting_place, summary.process, run_id)
-
-    def left_here(self, run_id: RunId) -> tuple[str, ...] | None:
-        """Return what `left` does, of a run of this runtime; None: it is not being cancelled, or is not of this one."""
-        return next((left.nodes for left in self._left_here() if left.run_id == run_id), None)
-
-    def _left_here(self, timeout_s: float = ASK_TIMEOUT_S) -> tuple[Left, ...]:
-        answer = self._system.conductor.ask(GetLeft(), asker=Rank.CLIENT, timeout_s=timeout_s)
-        return cast("tuple[Left, ...]", answer)
-
-    def _must_live(self) -> None:
-        if self._stopped:
-            raise RuntimeUnusable("RUN-011", "the runtime is stopped")
-
 
 def _folder_of(engine: StorageEngine) -> Path | None:
     """Return the folder that a store lies in; None for one in memory, which nobody shares."""
     _, on_disk, path = engine.url.partition("///")
     return Path(path).absolute().parent if on_disk else None
-
-
-def _no_such_run(prefix: str) -> UsageError:
-    return UsageError("RUN-001", f"there is no run {prefix}", hint="`atomiton history` lists the runs")

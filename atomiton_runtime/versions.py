@@ -1,6 +1,6 @@
 """Finds the texts of a flow's versions: what its file says now, and what an earlier run has executed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import msgspec
@@ -11,7 +11,7 @@ from atomiton_runtime.flow.model import Flow
 from atomiton_runtime.flow.positions import Positions
 from atomiton_runtime.ids import NodeId, RunId
 from atomiton_runtime.run.definition_difference import changes
-from atomiton_runtime.run.events import RunQueued
+from atomiton_runtime.run.events import RunEvent, RunQueued
 from atomiton_runtime.run.reason import Reason
 from atomiton_runtime.run.reasons import Edits
 from atomiton_runtime.storage.large_values import LargeValues
@@ -68,12 +68,26 @@ class Versions:
 
     def _read(self, run_id: RunId) -> str | None:
         first = next(iter(self._results.journal(run_id)), None)
-        if not isinstance(first, RunQueued) or not isinstance(first.source, LargeValue):
-            return None
-        try:
-            return _text(self._large_values.read(first.source))
-        except StorageError:
-            return None
+        return None if first is None else text_of(first, self._large_values.read)
+
+
+def content_of(first: RunEvent, read: Callable[[LargeValue], bytes]) -> bytes | None:
+    """Return the content of the flow's file that a run's first event mentions; None: it is not kept, or no longer."""
+    if not isinstance(first, RunQueued) or not isinstance(first.source, LargeValue):
+        return None
+    try:
+        return read(first.source)
+    except StorageError:
+        return None
+
+
+def text_of(first: RunEvent, read: Callable[[LargeValue], bytes]) -> str | None:
+    """Return the same as a text."""
+    content = content_of(first, read)
+    try:
+        return None if content is None else _text(content)
+    except UnicodeDecodeError:
+        return None
 
 
 def written_at(node: NodeId) -> tuple[str, ...]:

@@ -6,13 +6,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from atomiton_runtime.comparing import last_success_before, since_success, text_of
+from atomiton_runtime.comparing import last_success_before, since_success
 from atomiton_runtime.errors import StorageError, UsageError
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus
 from atomiton_runtime.runtime import Runtime
 from atomiton_runtime.values import LargeValue
+from atomiton_runtime.versions import text_of
 from tests.doubles.journals import AT, failed, journal, node_succeeded, queued, started
 
 LIMITED = """

@@ -7,6 +7,7 @@ from typing import cast
 import click
 import msgspec
 
+from atomiton_runtime.archive import LAST_RUN
 from atomiton_runtime.cli.difference import node_lines
 from atomiton_runtime.cli.failures import error_text
 from atomiton_runtime.cli.installation import Installation, pass_installation
@@ -22,7 +23,7 @@ from atomiton_runtime.requests import ReplayNode
 from atomiton_runtime.run.document import NodeDocument, RunDocument
 from atomiton_runtime.run.events import NodeStatus, RunQueued
 from atomiton_runtime.run.run_difference import NodeDifference, compare_nodes
-from atomiton_runtime.runtime import LAST_RUN, Runtime
+from atomiton_runtime.runtime import Runtime
 from atomiton_runtime.values import Value
 
 _LOOKED_THROUGH = 1000
