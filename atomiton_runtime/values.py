@@ -32,6 +32,8 @@ _MANY = 1_000
 _MAX_DEPTH = 200
 _ROOMY_CHARS = 100
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
+_LONG_CHARS = 256 * 1024
+"""A text of more characters is encoded in pieces of this length."""
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder()
 _BYTES_MARK = b'"$bytes"'
@@ -95,12 +97,22 @@ def encoded_pieces(value: object) -> Iterator[bytes]:
     try:
         if type(value) is list:
             yield from _pieces_of_list(cast("list[object]", value))
+        elif type(value) is str and len(value) > _LONG_CHARS:
+            yield from _pieces_of_text(value)
         else:
             yield _ENCODER.encode(to_document(value))
     except UnicodeEncodeError as exc:
         raise UnsupportedValue(
             "", "holds text with half a character (a lone surrogate), which no file can keep"
         ) from exc
+
+
+def _pieces_of_text(text: str) -> Iterator[bytes]:
+    """Yield a long text as JSON: while it is written as a whole, several times as much memory is needed."""
+    yield b'"'
+    for begin in range(0, len(text), _LONG_CHARS):
+        yield _ENCODER.encode(text[begin : begin + _LONG_CHARS])[1:-1]
+    yield b'"'
 
 
 def _pieces_of_list(entries: list[object]) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from atomiton_runtime.values import (
     copied,
     decode,
     encode,
+    encoded_pieces,
     preview,
     to_document,
 )
@@ -224,3 +225,19 @@ def test_a_list_with_encoded_entries_is_written_like_one_without(is_encoded: lis
     ]
 
     assert encode(entries) == encode(mixed)
+
+
+def test_a_long_text_is_encoded_in_pieces() -> None:
+    """They are together what the whole is at once, wherever a piece ends."""
+    text = 'a"\\\u2028é\U0001f600\n\ufffd' * 70_000
+    pieces = list(encoded_pieces(text))
+
+    assert msgspec.json.encode(text) == b"".join(pieces)
+    assert max(map(len, pieces)) < len(text)
+    assert text == decode(b"".join(pieces))
+
+
+def test_half_a_character_in_a_long_text_is_refused() -> None:
+    """As in a short one."""
+    with pytest.raises(UnsupportedValue):
+        encode("a" * 1_000_000 + "\ud800")

@@ -31,9 +31,13 @@ class Capture:
         self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
 
     def text(self) -> str:
-        """Return what was kept; bytes that are no UTF-8 become U+FFFD, and a line says where it was cut."""
-        kept = self._head.decode("utf-8", errors="replace")
-        dropped = self.size_bytes - len(self._head)
+        """Return what was kept; bytes that are no UTF-8 become U+FFFD, and a line says where it was cut.
+
+        To be called once: the bytes are given up.
+        """
+        head, self._head = self._head, bytearray()
+        kept = head.decode("utf-8", errors="replace")
+        dropped = self.size_bytes - len(head)
         return f"{kept}\n[cut here: {dropped} more bytes were dropped]\n" if dropped else kept
 
     def last_lines(self, count: int) -> str:
