@@ -6,16 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from atomiton_runtime.actors.keying import (
-    LOOKS,
-    READS,
-    Names,
-    descendants,
-    input_hash,
-    written_at,
-    written_key,
-)
+from atomiton_runtime.actors.keying import LOOKS, READS
 from atomiton_runtime.actors.messages import Reuse
+from atomiton_runtime.actors.within import descendants, written_at
+from atomiton_runtime.actors.written_keys import Names, input_hash, written_key
 from atomiton_runtime.errors import AtomitonError
 from atomiton_runtime.flow.graph import parents_first
 from atomiton_runtime.flow.model import Flow, Node, PortRef
