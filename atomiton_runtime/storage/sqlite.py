@@ -8,7 +8,7 @@ could then damage the whole file.
 """
 
 import sqlite3
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,17 +21,17 @@ from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import RunEvent, RunStatus, decode_event
 from atomiton_runtime.scratch import ScratchFolder
-from atomiton_runtime.storage.additions import Addition, Tail, changed_summaries, plan_additions, within
+from atomiton_runtime.storage.additions import Tail, plan_additions, within
 from atomiton_runtime.storage.engine import Durability, StorageEngine, StoredRun
 from atomiton_runtime.storage.failures import damaged, not_open, not_there, only_readable, reported
 from atomiton_runtime.storage.large_values import LargeValues
-from atomiton_runtime.storage.results import recorded
 from atomiton_runtime.storage.salvage import is_sound, is_whole, readable_journals, set_aside
 from atomiton_runtime.storage.sqlite_deleting import IS_DELETED, REMAINS, delete, remove_remains
 from atomiton_runtime.storage.sqlite_errors import explained, is_read_only
 from atomiton_runtime.storage.sqlite_reading import connect_again, connect_beside, connect_for_reading
 from atomiton_runtime.storage.sqlite_results import SqliteResults
 from atomiton_runtime.storage.sqlite_schema import check_file, check_version, prepare
+from atomiton_runtime.storage.sqlite_writing import insert, take_over
 
 _ACTIVE_TAILS = 10_000
 """Tails remembered at most; what is forgotten is read again."""
@@ -39,40 +39,7 @@ _ACTIVE_TAILS = 10_000
 _MOVED_PAGES = 2000
 """So many pages at once are cut off the file: as much as the log holds of them for a moment."""
 
-_INSERT_EVENT = "INSERT INTO events (run_id, seq, body) VALUES "
-_ROWS = (64, 8, 1)
-"""Rows that one statement inserts. Each statement lets other threads in and has to wait for its turn again: beside
-threads that compute, a row at a time takes ten times as long as the work itself."""
 _EVENTS_FROM = "SELECT body FROM events WHERE run_id = ? AND seq >= ? ORDER BY seq"
-_INSERT_FILE = "INSERT OR IGNORE INTO files (run_id, name, size_bytes) VALUES (?, ?, ?)"
-_WRITE_SUMMARY = (
-    "INSERT INTO runs (run_id, flow, status, size_bytes, body) VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, size_bytes = excluded.size_bytes, "
-    "body = excluded.body"
-)
-_WRITE_RESULT = (
-    "INSERT INTO results (place, key, run_id, seq) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT (place, key) DO UPDATE SET run_id = excluded.run_id, seq = excluded.seq"
-)
-_WRITE_EXECUTION = (
-    "INSERT INTO executions (place, run_id, attempt, node) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT (place) DO UPDATE SET before_run_id = run_id, before_attempt = attempt, before_node = node, "
-    "run_id = excluded.run_id, attempt = excluded.attempt, node = excluded.node"
-)
-_UNDO_EXECUTION = (
-    "DELETE FROM executions WHERE place = ? AND run_id = ? AND before_run_id IS NULL",
-    "UPDATE executions SET run_id = before_run_id, attempt = before_attempt, node = before_node, "
-    "before_run_id = NULL, before_attempt = NULL, before_node = NULL WHERE place = ? AND run_id = ?",
-)
-_TABLES = ("events", "files", "runs", "results", "executions")
-_NEWER = {
-    "results": "ON CONFLICT (place, key) DO UPDATE SET run_id = excluded.run_id, seq = excluded.seq "
-    "WHERE excluded.run_id > run_id",
-    "executions": "ON CONFLICT (place) DO UPDATE SET run_id = excluded.run_id, attempt = excluded.attempt, "
-    "node = excluded.node, before_run_id = excluded.before_run_id, before_attempt = excluded.before_attempt, "
-    "before_node = excluded.before_node WHERE excluded.run_id > run_id",
-}
-"""Of two stores that become one, such as a backup that was put back, what the newest run has done counts."""
 _SUMMARY: msgspec.json.Decoder[RunSummary] = msgspec.json.Decoder(RunSummary)
 
 
@@ -193,7 +160,7 @@ class SqliteEngine(StorageEngine):
         with self._transaction() as connection:
             self._forget_what_others_changed(connection)
             additions = plan_additions(events, self._tail, self._stored_line)
-            _insert(connection, additions)
+            insert(connection, additions)
         # Only what is committed is remembered.
         for run_id, addition in additions.items():
             if addition.ended:
@@ -340,11 +307,7 @@ class SqliteEngine(StorageEngine):
         try:
             self.open()
             with self._transaction() as connection:
-                for table in _TABLES:
-                    rows = old.execute(f"SELECT * FROM {table}")
-                    places = ", ".join("?" * len(rows.description))
-                    newer = _NEWER.get(table, "")
-                    connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places}) {newer}", rows)
+                take_over(connection, old)
         except (sqlite3.Error, StorageError) as exc:
             self.close()
             self._connection = old
@@ -465,59 +428,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _insert(connection: sqlite3.Connection, additions: Mapping[RunId, Addition]) -> None:
-    for run_id, addition in additions.items():
-        _insert_events(connection, run_id, addition)
-    files = [
-        (run_id, file.name, file.size_bytes)
-        for run_id, addition in additions.items()
-        for file in addition.files
-    ]
-    if files:
-        connection.executemany(_INSERT_FILE, files)
-    changed = changed_summaries(additions.values())
-    if changed:
-        connection.executemany(
-            _WRITE_SUMMARY,
-            [
-                (summary.run_id, summary.flow, summary.status, size_bytes, msgspec.json.encode(summary))
-                for summary, size_bytes in changed
-            ],
-        )
-    _insert_executions(connection, additions)
-
-
-def _insert_events(connection: sqlite3.Connection, run_id: RunId, addition: Addition) -> None:
-    lines, first, done = addition.lines, addition.before.next_seq, 0
-    for rows in _ROWS:
-        statement = _INSERT_EVENT + ", ".join(["(?, ?, ?)"] * rows)
-        while len(lines) - done >= rows:
-            values: list[RunId | int | bytes] = []
-            for place in range(done, done + rows):
-                values += (run_id, first + place, lines[place])
-            connection.execute(statement, values)
-            done += rows
-
-
-def _insert_executions(connection: sqlite3.Connection, additions: Mapping[RunId, Addition]) -> None:
-    results: list[tuple[str, str, str, int]] = []
-    executions: list[tuple[str, str, int, str]] = []
-    undone: list[tuple[str, str]] = []
-    for run_id, addition in additions.items():
-        path = addition.summary.flow_path if addition.summary is not None else ""
-        for event in addition.events:
-            found = recorded(path, event)
-            if found is not None and found.result is not None:
-                results.append((*found.result, run_id, event.seq))
-            if found is not None and found.execution is not None:
-                place, execution = found.execution
-                executions.append((place, execution.run_id, execution.attempt, execution.node))
-            if found is not None and found.undone is not None:
-                undone.append((found.undone, run_id))
-    connection.executemany(_WRITE_RESULT, results)
-    # None begins in the same run after it came to nothing, so the order among these does not matter.
-    connection.executemany(_WRITE_EXECUTION, executions)
-    for statement in _UNDO_EXECUTION:
-        connection.executemany(statement, undone)
