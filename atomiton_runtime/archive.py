@@ -19,7 +19,6 @@ from atomiton_runtime.actors.messages import (
 from atomiton_runtime.actors.reusing import reuse_of_save
 from atomiton_runtime.actors.system import ActorSystem
 from atomiton_runtime.choosing import Choice, choose
-from atomiton_runtime.comparing import difference_of, last_success_before, since_success
 from atomiton_runtime.errors import RuntimeUnusable, UsageError
 from atomiton_runtime.flow.entry import FlowEntry
 from atomiton_runtime.flow.model import Flow
@@ -85,7 +84,7 @@ class Archive:
         flow = self.flow(ref)
         checked = check_variables(flow.variables, dict(variables or {}), from_text=False)
         choice = Choice(reuse=reuse_of_save(flow)) if chosen is None else choose(flow, chosen)
-        # Imported here, as below: it needs what only those need who look into the text of a file.
+        # Imported here, as in what follows: who looks into the texts of files needs what no start should wait for.
         from atomiton_runtime.planning import plan
 
         return plan(flow, checked, choice, self._system.tools, self._engine.results)
@@ -215,6 +214,8 @@ class Archive:
         Raises:
             UsageError: there is no such run (RUN-001).
         """
+        from atomiton_runtime.comparing import last_success_before
+
         return last_success_before(self.summary(run_id), self.history)
 
     def difference(self, old: RunId, new: RunId) -> RunDifference:
@@ -223,6 +224,8 @@ class Archive:
         Raises:
             UsageError: there is no such run (RUN-001).
         """
+        from atomiton_runtime.comparing import difference_of
+
         return difference_of(self.journal(old), self.journal(new), self.source)
 
     def since_success(self, run_id: RunId) -> str | None:
@@ -233,6 +236,8 @@ class Archive:
         Raises:
             UsageError: there is no such run (RUN-001).
         """
+        from atomiton_runtime.comparing import since_success
+
         return since_success(self.summary(run_id), self.history, self.part, self.source)
 
     def summary(self, run_id: RunId) -> RunSummary:
