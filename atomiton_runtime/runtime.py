@@ -31,8 +31,6 @@ from atomiton_runtime.ids import FlowId, RunId, is_run_id, new_run_id
 from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.opening import end_runs_of_the_dead, open_own, open_to_read
-from atomiton_runtime.replaying import Known as KnownToReplay
-from atomiton_runtime.replaying import replay
 from atomiton_runtime.requests import (
     Chosen,
     ReplayNode,
@@ -306,6 +304,9 @@ class Runtime(Archive):
                 is no valid value (the codes of flow files).
             FlowInvalid: the flow's file has problems.
         """
+        from atomiton_runtime.replaying import Known as KnownToReplay
+        from atomiton_runtime.replaying import replay
+
         known = KnownToReplay(
             journal=self.journal,
             load=self._load,

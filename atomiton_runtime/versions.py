@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from atomiton_runtime.actors.flow_files import Content, look_at
 from atomiton_runtime.errors import StorageError
 from atomiton_runtime.flow.model import Flow
-from atomiton_runtime.flow.positions import Positions
 from atomiton_runtime.ids import NodeId, RunId
 from atomiton_runtime.run.definition_difference import changes
 from atomiton_runtime.run.events import RunEvent, RunQueued
@@ -17,6 +17,9 @@ from atomiton_runtime.run.reasons import Edits
 from atomiton_runtime.storage.large_values import LargeValues
 from atomiton_runtime.storage.results import Results
 from atomiton_runtime.values import LargeValue
+
+if TYPE_CHECKING:
+    from atomiton_runtime.flow.positions import Positions
 
 
 class Versions:
@@ -63,7 +66,10 @@ class Versions:
         return None if place is None else self.now.count("\n", 0, place.key.start) + 1
 
     @cached_property
-    def _positions(self) -> Positions:
+    def _positions(self) -> "Positions":
+        # The second parser is loaded only when there is a place to be shown.
+        from atomiton_runtime.flow.positions import Positions
+
         return Positions(self.now or "")
 
     def _read(self, run_id: RunId) -> str | None:

@@ -29,3 +29,21 @@ def test_importing_starts_nothing_and_loads_no_desktop() -> None:
     )
 
     assert outcome.stdout.split() == ["1"]
+
+
+def test_a_runtime_loads_no_second_parser() -> None:
+    """Nor whatever else only those commands need that show differences and places."""
+    program = PROGRAM.replace("import atomiton_runtime\n", "import atomiton_runtime.runtime\n")
+    unwanted = (
+        "tree_sitter",
+        "rich",
+        "PIL",
+        "httpx2",
+        "atomiton_runtime.comparing",
+        "atomiton_runtime.replaying",
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", program, *unwanted], capture_output=True, text=True, check=True, timeout=30
+    )
+
+    assert outcome.stdout.split() == ["1"]

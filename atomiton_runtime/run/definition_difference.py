@@ -7,7 +7,6 @@ from typing import Literal, TypeAlias, cast
 import msgspec
 
 from atomiton_runtime.flow.findings import KeyPath
-from atomiton_runtime.flow.positions import Positions
 from atomiton_runtime.run.compare import compare
 from atomiton_runtime.run.leaf_difference import form
 from atomiton_runtime.run.pieces import Piece, pieces, step, worded
@@ -118,6 +117,9 @@ class _Lines:
     """Where the keys of a file are."""
 
     def __init__(self, source: str) -> None:
+        # The second parser is loaded only when there is a place to be shown.
+        from atomiton_runtime.flow.positions import Positions
+
         self._source = source
         self._positions = Positions(source)
 
