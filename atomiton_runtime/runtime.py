@@ -31,7 +31,7 @@ from atomiton_runtime.ids import FlowId, RunId, is_run_id, new_run_id
 from atomiton_runtime.nodes.paths import keep_out
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.opening import end_runs_of_the_dead, open_own, open_to_read
-from atomiton_runtime.replaying import Known as KnownToReplay
+from atomiton_runtime.recalling import Known as KnownToReplay
 from atomiton_runtime.replaying import replay
 from atomiton_runtime.requests import (
     Chosen,
