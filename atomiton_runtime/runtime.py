@@ -304,7 +304,7 @@ class Runtime(Archive):
                 is no valid value (the codes of flow files).
             FlowInvalid: the flow's file has problems.
         """
-        from atomiton_runtime.replaying import Known as KnownToReplay
+        from atomiton_runtime.recalling import Known as KnownToReplay
         from atomiton_runtime.replaying import replay
 
         known = KnownToReplay(

@@ -9,8 +9,9 @@ import msgspec
 
 from atomiton_runtime.actors.active_run import ActiveRun
 from atomiton_runtime.actors.base import Address, GuardedActor
+from atomiton_runtime.actors.flow_queues import FlowQueues
+from atomiton_runtime.actors.gathering import Gathered
 from atomiton_runtime.actors.messages import (
-    Append,
     ConductorMessage,
     EndAllRuns,
     EndRun,
@@ -30,9 +31,9 @@ from atomiton_runtime.actors.messages import (
     StoreFailed,
     TimeIsUp,
 )
-from atomiton_runtime.actors.queueing import BY_PEOPLE, Waiting, verdict
+from atomiton_runtime.actors.queueing import BY_PEOPLE, SKIPPED, Waiting, verdict
 from atomiton_runtime.actors.reusing import reuse_of_save
-from atomiton_runtime.actors.runaway import Pace
+from atomiton_runtime.actors.runaway import Pace, paused
 from atomiton_runtime.actors.workers import Workers
 from atomiton_runtime.clock import Clock
 from atomiton_runtime.errors import ErrorInfo, UsageError
@@ -41,26 +42,12 @@ from atomiton_runtime.flow.variables import check_variables
 from atomiton_runtime.ids import RunId, new_run_id
 from atomiton_runtime.run.decide import decide
 from atomiton_runtime.run.effects import Execute, SetTimer, Stop
-from atomiton_runtime.run.events import NodeSucceeded, RunEvent, is_final
+from atomiton_runtime.run.events import RunEvent, is_final
 from atomiton_runtime.run.given import Abort, Answer, Begin, Cancel, Failed, Given, Spoken
 from atomiton_runtime.run.left import left_of
 from atomiton_runtime.run.notices import NoticeRaised
 
 log = logging.getLogger(__name__)
-
-GATHER_S = 0.002
-"""How long an event may wait for others before it goes to the keeper. Waking another thread for each event costs
-more than deciding it; nobody is told of an event before it is kept. What a node that changes the outside did is
-never gathered: it goes at once, so that a crash leaves as little in doubt as can be."""
-GATHER_LONG_S = 0.01
-"""The same while many come: each group costs the keeper a commit, however few events it has."""
-MANY_EVENTS = 8
-GATHER_EVENTS = 128
-UNKEPT_BYTES = 256 * 1024
-"""Whenever events of so many bytes are on their way to the keeper, the next attempt begins when they are kept: what
-comes faster than a disk takes it would fill the memory, and whoever asks the keeper would wait for a long commit."""
-EVENT_BYTES = 512
-"""What counts for an event besides its outputs: to keep one takes as long as so many bytes."""
 
 
 class ConductorBook:
@@ -69,18 +56,10 @@ class ConductorBook:
     def __init__(self, workers: Workers) -> None:
         self.runs: dict[RunId, ActiveRun] = {}
         """In the order in which they were accepted."""
-        self.busy: dict[str, RunId] = {}
-        """Path of a flow -> the run of it that is going on."""
-        self.queues: dict[str, dict[RunId, Waiting]] = {}
-        """Path of a flow -> the runs that wait for it, oldest first."""
+        self.queues = FlowQueues()
         self.pace = Pace()
         self.workers = workers
-        self.unsent: list[RunEvent] = []
-        """Events on their way to the keeper: they go together, as one message."""
-        self.sent_last = 0
-        """Events of the last such message."""
-        self.unkept_bytes = 0
-        """Of the events that were sent since an attempt was last made to wait for the keeper."""
+        self.unsent = Gathered()
         self.ended: Callable[[], None] | None = None
         """Once set, no run is accepted any more; called when none is left."""
 
@@ -192,9 +171,9 @@ class Conductor(GuardedActor[ConductorMessage]):
         if not self._book.pace.may_run(flow.path, flow.settings.max_runs_per_minute, time.monotonic()):
             # A save is run or explained, here too; said aloud is only that it is so from now on.
             self._keep(request)
-            self._proceed(request.run_id, Cancel("user", _paused(flow)))
+            self._proceed(request.run_id, Cancel("user", paused(flow)))
             if not known:
-                self._supervisor(Raise(notice=NoticeRaised(level="warning", error=_paused(flow))))
+                self._supervisor(Raise(notice=NoticeRaised(level="warning", error=paused(flow))))
             return
         self._accept(msgspec.structs.replace(request, variables=variables, reuse=reuse_of_save(flow)))
 
@@ -207,26 +186,25 @@ class Conductor(GuardedActor[ConductorMessage]):
         if book.ended is not None:
             self._proceed(run_id, Cancel("quit"))
             return
-        going_on = book.busy.get(flow.path)
+        going_on = book.queues.going_on(flow.path)
         if going_on is None:
-            book.busy[flow.path] = run_id
+            book.queues.begin(flow.path, run_id)
             self._begin(run_id)
             return
-        waiting = book.queues.setdefault(flow.path, {})
-        fate = verdict(flow.settings.on_busy, request.trigger, tuple(waiting.values()))
+        fate = verdict(flow.settings.on_busy, request.trigger, book.queues.waiting(flow.path))
         for replaced in fate.replace:
             self._proceed(replaced, Cancel("restart"))
         if not fate.accept:
-            self._proceed(run_id, Cancel("user", _SKIPPED))
+            self._proceed(run_id, Cancel("user", SKIPPED))
             return
-        waiting[run_id] = Waiting(run_id, request.trigger)
+        book.queues.wait(flow.path, Waiting(run_id, request.trigger))
         if fate.restart:
             self._proceed(going_on, Cancel("restart"))
 
     def _keep(self, request: StartRun) -> None:
         run = ActiveRun(request, self._clock.now(), self._process)
         self._book.runs[request.run_id] = run
-        self._book.unsent.append(run.first)
+        self._book.unsent.add((run.first,))
         # At once: whoever asked for the run may ask for its journal next.
         self._send_events()
 
@@ -268,7 +246,7 @@ class Conductor(GuardedActor[ConductorMessage]):
         wrote = isinstance(given, Answer) and run.may_have_written(given)
         decision = decide(run.state, given, run.now(self._clock.now()))
         run.take_over(given, decision.state)
-        self._book.unkept_bytes += _size_bytes(decision.events)
+        self._book.unsent.weigh(decision.events)
         waiting: list[tuple[Order, NodeMessage]] = []
         for effect in decision.effects:
             match effect:
@@ -302,32 +280,22 @@ class Conductor(GuardedActor[ConductorMessage]):
     ) -> None:
         """Send events to the keeper: now where that matters or somebody waits for it, else gathered."""
         unsent = self._book.unsent
-        unsent.extend(events)
-        if at_once or waiting or len(unsent) >= GATHER_EVENTS or is_final(events[-1]):
+        unsent.add(events)
+        if at_once or waiting or unsent.must_go():
             self._send_events(waiting)
         else:
-            pause_s = GATHER_LONG_S if self._book.sent_last > MANY_EVENTS else GATHER_S
-            self._wake_by(time.monotonic() + pause_s)
+            self._wake_by(time.monotonic() + unsent.pause_s())
 
     def _send_events(self, waiting: tuple[tuple[Order, NodeMessage], ...] = ()) -> None:
-        events = tuple(self._book.unsent)
-        self._book.unsent.clear()
-        self._book.sent_last = len(events)
-        self._keeper.tell(Append(events=events, then=waiting))
+        self._keeper.tell(self._book.unsent.taken(waiting))
 
     def _send(self, order: ExecuteNode, waiting: list[tuple[Order, NodeMessage]]) -> None:
-        """Give the order to a node execution; some go by way of the keeper, and begin when all before them is kept.
-
-        So does what changes the outside: after a crash it is known to be in doubt. And what comes after large
-        outputs, or after many events.
-        """
+        """Give the order to a node execution; some go by way of the keeper, and begin when all before them is kept."""
         place = self._book.workers.place(order)
         if place is None:
             return
-        is_much = self._book.unkept_bytes > UNKEPT_BYTES
-        if is_much or order.written.may_write:
+        if self._book.unsent.makes_wait(may_write=order.written.may_write):
             waiting.append((place, order))
-            self._book.unkept_bytes = 0
         else:
             place(order)
 
@@ -350,19 +318,11 @@ class Conductor(GuardedActor[ConductorMessage]):
 
     def _leave(self, run: ActiveRun) -> None:
         """Forget a run that has ended, and let the next one of its flow begin."""
-        book, path, run_id = self._book, run.request.flow.path, run.request.run_id
+        book, run_id = self._book, run.request.run_id
         del book.runs[run_id]
-        waiting = book.queues.get(path, {})
-        waiting.pop(run_id, None)
-        if book.busy.get(path) == run_id:
-            following = next(iter(waiting), None)
-            if following is None:
-                del book.busy[path]
-                book.queues.pop(path, None)
-            else:
-                del waiting[following]
-                book.busy[path] = following
-                self._begin(following)
+        following = book.queues.leave(run.request.flow.path, run_id)
+        if following is not None:
+            self._begin(following)
         if book.ended is not None and not book.runs:
             book.ended()
 
@@ -394,30 +354,3 @@ class Conductor(GuardedActor[ConductorMessage]):
                 self._proceed(run_id, Cancel("quit"))
         if not self._book.runs:
             ended()
-
-
-def _size_bytes(events: Sequence[RunEvent]) -> int:
-    """Return about what is kept of events: their outputs are what can be large."""
-    return len(events) * EVENT_BYTES + sum(
-        len(memoryview(raw))
-        for event in events
-        if isinstance(event, NodeSucceeded)
-        for raw in event.outputs.values()
-    )
-
-
-def _paused(flow: Flow) -> ErrorInfo:
-    limit = flow.settings.max_runs_per_minute
-    return ErrorInfo(
-        "RUN-021",
-        f"{flow.id} ran {limit} times within a minute by itself and is paused: saving it runs it no more",
-        hint="does it write its own file? A click on it, or `atomiton run`, lets it run on save again; "
-        "`max_runs_per_minute` in [settings] allows more",
-    )
-
-
-_SKIPPED = ErrorInfo(
-    "RUN-009",
-    "the flow was busy, and its `on_busy` is `skip`",
-    hint='set `on_busy = "queue-latest"` in [settings] to have it run afterwards',
-)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from atomiton_runtime.errors import ErrorInfo
 from atomiton_runtime.flow.model import OnBusy
 from atomiton_runtime.ids import RunId
 from atomiton_runtime.run.events import Trigger
@@ -13,6 +14,13 @@ EXPLICIT: frozenset[Trigger] = frozenset({"api", "cli", "resume", "replay"})
 
 BY_PEOPLE: frozenset[Trigger] = frozenset((*EXPLICIT, "tray"))
 """Somebody asked, be it with a click; all others are runs by themselves."""
+
+SKIPPED = ErrorInfo(
+    "RUN-009",
+    "the flow was busy, and its `on_busy` is `skip`",
+    hint='set `on_busy = "queue-latest"` in [settings] to have it run afterwards',
+)
+"""Why a run that is not accepted did not begin."""
 
 
 class Waiting(msgspec.Struct, frozen=True):

@@ -2,6 +2,9 @@
 
 from collections import deque
 
+from atomiton_runtime.errors import ErrorInfo
+from atomiton_runtime.flow.model import Flow
+
 WINDOW_S = 60.0
 
 
@@ -40,3 +43,14 @@ class Pace:
         """Let a flow run by itself again, as if it never had: a person has asked for a run of it."""
         self._paused.discard(path)
         self._begun.pop(path, None)
+
+
+def paused(flow: Flow) -> ErrorInfo:
+    """Return what is said of a flow that does not run by itself any more."""
+    limit = flow.settings.max_runs_per_minute
+    return ErrorInfo(
+        "RUN-021",
+        f"{flow.id} ran {limit} times within a minute by itself and is paused: saving it runs it no more",
+        hint="does it write its own file? A click on it, or `atomiton run`, lets it run on save again; "
+        "`max_runs_per_minute` in [settings] allows more",
+    )

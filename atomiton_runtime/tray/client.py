@@ -1,14 +1,13 @@
-"""Is the tray of one runtime: a worker that follows it, the menu it shows, and what clicks do."""
+"""Is the tray of one runtime: a worker that follows it, and the menu it shows."""
 
 import contextlib
 import gc
-import logging
 import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 import msgspec
 
@@ -17,23 +16,21 @@ from atomiton_runtime.errors import AtomitonError, UsageError
 from atomiton_runtime.ids import FlowId, RunId
 from atomiton_runtime.ownership import Owner, retire
 from atomiton_runtime.ownership import announce as announce_owner
-from atomiton_runtime.requests import CancelRun, Refused, Request, RunFlow
 from atomiton_runtime.run.document import RunSummary
 from atomiton_runtime.run.events import Event, RunEvent
 from atomiton_runtime.run.notices import FlowBroken, FlowLoaded, FlowRemoved, Notice, NoticeRaised
 from atomiton_runtime.tray import announce, autostart, menu
 from atomiton_runtime.tray import state as tray_state
-from atomiton_runtime.tray.announce import Announcement
+from atomiton_runtime.tray.announcing import Announcing
 from atomiton_runtime.tray.autostart import APP_NAME
-from atomiton_runtime.tray.desktop import open_path
+from atomiton_runtime.tray.clicks import Clicks
 from atomiton_runtime.tray.listing import Listings
 from atomiton_runtime.tray.menu import Action, Entry
+from atomiton_runtime.tray.news import Answered, ByPeople, Clicked, Dismissed, Ended, Opened
 from atomiton_runtime.tray.port import FlowFile, TrayRuntime
 from atomiton_runtime.tray.state import ListedFlow, TrayState
 from atomiton_runtime.tray.surface import Surface, Wiring
 from atomiton_runtime.tray.tallies import NODE_KINDS, Tallied, Tallies
-
-log = logging.getLogger(__name__)
 
 _HISTORY_OF_FLOWS = 400
 """At the start the latest result is looked up for this many flows: one short read each."""
@@ -50,41 +47,7 @@ _EXPLAINED_AT_START = 20
 _FOR_PEOPLE = ("TRAY-005", "TRAY-006")
 """The icon's reports that answer a click: a line on standard error is not enough."""
 
-
-class _Clicked(msgspec.Struct, frozen=True):
-    """A click on a flow was taken."""
-
-    flow: FlowId
-
-
-class _Answered(msgspec.Struct, frozen=True):
-    """The runtime answered a click on a flow."""
-
-    flow: FlowId
-
-
-class _Opened(msgspec.Struct, frozen=True):
-    """Somebody looks at the menu: other processes may have run flows meanwhile."""
-
-
-class _Dismissed(msgspec.Struct, frozen=True):
-    """The notice in the menu was read."""
-
-
-class _Failure(msgspec.Struct, frozen=True):
-    """A run failed: it is to be looked up what has changed since the last success."""
-
-    run_id: RunId
-    flow: FlowId
-    said: Announcement | None
-    """What is announced then."""
-
-
-class _Ended(msgspec.Struct, frozen=True):
-    """The tray ends."""
-
-
-_News: TypeAlias = RunEvent | Notice | Tallied | _Clicked | _Answered | _Opened | _Dismissed | _Ended
+_News: TypeAlias = RunEvent | Notice | Tallied | ByPeople | Ended
 
 
 class Tray:
@@ -105,17 +68,23 @@ class Tray:
     ) -> None:
         """Prepare the tray; nothing happens before `run`."""
         self._runtime, self._clock, self._say = runtime, clock, say
-        self._autostart_command = tuple(autostart_command) or autostart.default_command()
         self._state = TrayState()
         self._listings = Listings()
         self._outdated: set[FlowId] = set()
         """Flows of which there was news, and which have not been read since. The worker's alone."""
         self._inbox: queue.SimpleQueue[_News] = queue.SimpleQueue()
-        self._unsaid: list[Announcement | _Failure] = []
-        """What is announced, in this order, once the menu shows what has happened. The worker's alone."""
         self._unanswered: NoticeRaised | None = None
         self._stopping = threading.Event()
         self._surface = surface(self)
+        self._announcing = Announcing(self._surface.announce, runtime.since_success, self._stopping)
+        self._clicks = Clicks(
+            runtime,
+            autostart_command,
+            flow=lambda flow: self._state.flows.get(FlowId(flow)),
+            tell=self._inbox.put,
+            show=self._announcing.now,
+            stop=self.stop,
+        )
 
     def run(self, first_flow: str | None = None) -> None:
         """Start the runtime, show the icon until `stop`, and stop the runtime."""
@@ -135,7 +104,7 @@ class Tray:
         finally:
             unsubscribe()
             self._stopping.set()
-            self._inbox.put(_Ended())
+            self._inbox.put(Ended())
             retire(self._runtime.places.data)
             self._runtime.stop()
             if worker.ident is not None:
@@ -157,7 +126,7 @@ class Tray:
 
     def opened(self) -> None:
         """Take note that somebody looks at the menu."""
-        self._inbox.put(_Opened())
+        self._inbox.put(Opened())
 
     def report(self, code: str, message: str) -> None:
         """Say what went wrong with the icon."""
@@ -168,58 +137,9 @@ class Tray:
     def act(self, action: Action) -> None:
         """Do what was clicked; called in a thread of its own. Whatever goes wrong is announced."""
         try:
-            self._do(action)
+            self._clicks.do(action)
         except AtomitonError as exc:
-            self._announce(announce.failure(exc.code, exc.message))
-
-    def _do(self, action: Action) -> None:
-        match action:
-            case menu.RunClicked(flow):
-                self._run_flow(flow)
-            case menu.NeedsClicked(flow):
-                listed = self._state.flows.get(flow)
-                if listed is not None:
-                    self._announce(announce.needs(listed))
-            case menu.CancelClicked(run_id):
-                self._submit(CancelRun(run_id=run_id), None)
-            case menu.OpenClicked(path):
-                self._open(path)
-            case menu.AutostartClicked(enable):
-                self._switch_autostart(enable=enable)
-            case menu.NoticeClicked():
-                self._inbox.put(_Dismissed())
-            case menu.QuitClicked():
-                self.stop()
-            case _:
-                assert_never(action)
-
-    def _run_flow(self, flow: str) -> None:
-        self._inbox.put(_Clicked(FlowId(flow)))
-        try:
-            self._submit(RunFlow(flow=flow, trigger="tray"), FlowId(flow))
-        finally:
-            self._inbox.put(_Answered(FlowId(flow)))
-
-    def _submit(self, request: Request, flow: FlowId | None) -> None:
-        response = self._runtime.submit(request)
-        if isinstance(response, Refused):
-            about = f"flow:{flow}" if flow else "tray"
-            listed = self._state.flows.get(flow) if flow else None
-            self._announce(announce.refusal(listed, response.errors, about=about))
-
-    def _open(self, path: str) -> None:
-        folder = self._runtime.places.flows
-        if path == str(folder):
-            with contextlib.suppress(OSError):  # then opening it says what is wrong
-                folder.mkdir(parents=True, exist_ok=True)
-        open_path(path)
-
-    def _switch_autostart(self, *, enable: bool) -> None:
-        if enable:
-            autostart.enable(self._autostart_command)
-        else:
-            autostart.disable()
-        self._inbox.put(_Opened())
+            self._announcing.now(announce.failure(exc.code, exc.message))
 
     # -- The worker --------------------------------------------------------------------------------------------
 
@@ -231,13 +151,13 @@ class Tray:
             self.act(menu.RunClicked(FlowId(first_flow)))
         while True:
             news = self._next_news()
-            if any(isinstance(one, _Ended) for one in news):
+            if any(isinstance(one, Ended) for one in news):
                 return
             for one in news:
                 self._take(one)
             if self._outdated:
                 self._guarded(self._read_outdated)
-            if any(isinstance(one, _Opened) for one in news):
+            if any(isinstance(one, Opened) for one in news):
                 self._guarded(self._read_recent)
             if self._cancelling():
                 self._guarded(self._read_left)
@@ -257,15 +177,15 @@ class Tray:
 
     def _take(self, news: _News) -> None:
         match news:
-            case _Clicked(flow):
+            case Clicked(flow):
                 self._state = tray_state.with_click(self._state, flow)
-            case _Answered(flow):
+            case Answered(flow):
                 self._state = tray_state.with_answer(self._state, flow)
-            case _Dismissed():
+            case Dismissed():
                 self._state = msgspec.structs.replace(self._state, notice=None)
             case Tallied(run_id, words):
                 self._state = tray_state.with_nodes(self._state, run_id, words)
-            case _Opened() | _Ended():
+            case Opened() | Ended():
                 pass
             case _:
                 if isinstance(news, FlowLoaded | FlowBroken | FlowRemoved):
@@ -277,9 +197,9 @@ class Tray:
         run = self._state.active.get(fact.run_id) if isinstance(fact, Event) else None
         self._state = tray_state.apply(self._state, fact)
         if run is not None and isinstance(fact, tray_state.FAILED):
-            self._unsaid.append(_Failure(run.run_id, run.flow, said))
+            self._announcing.add_failure(run.run_id, run.flow, said)
         elif said is not None:
-            self._unsaid.append(said)
+            self._announcing.add(said)
 
     def _load(self) -> None:
         self._read_flows()
@@ -321,36 +241,14 @@ class Tray:
             if result is None or result is before.get(run.flow) or result.run_id != run.run_id:
                 continue
             if result.status in tray_state.FAILURES:
-                self._unsaid.append(_Failure(run.run_id, run.flow, None))
-
-    # -- What is announced -------------------------------------------------------------------------------------
+                self._announcing.add_failure(run.run_id, run.flow, None)
 
     def _speak(self, explained_at_most: int) -> None:
-        """Announce what there is, failures with what has changed since the last success."""
-        unsaid, self._unsaid = self._unsaid, []
-        explained = 0
-        for each in unsaid:
-            if not isinstance(each, _Failure):
-                self._announce(each)
-                continue
-            since = self._since_success(each.run_id) if explained < explained_at_most else ""
-            explained += 1
-            if since:
-                self._state = tray_state.with_since(self._state, each.run_id, each.flow, since)
-            if each.said is not None:
-                self._announce(announce.with_since(each.said, since))
-        if explained:
+        if self._announcing.speak(explained_at_most, self._explain):
             self._redraw()
 
-    def _since_success(self, run_id: RunId) -> str:
-        """Return what has changed since the last success; nothing where that cannot be told, and say so in the log."""
-        if self._stopping.is_set():
-            return ""
-        try:
-            return self._runtime.since_success(run_id) or ""
-        except Exception as error:  # noqa: BLE001  # a line that is not there is better than a failure that is not told
-            log.warning("run %s cannot be compared with the last success: %r", run_id, error)
-            return ""
+    def _explain(self, run_id: RunId, flow: FlowId, since: str) -> None:
+        self._state = tray_state.with_since(self._state, run_id, flow, since)
 
     def _cancelling(self) -> list[RunId]:
         return [run.run_id for run in self._state.active.values() if run.cancelling]
@@ -381,10 +279,6 @@ class Tray:
         listed = self._listings.of(self._state.flows)
         title = f"{APP_NAME}: {menu.summary(self._state, listed)}"
         self._surface.redraw(tray_state.mood(self._state), title)
-
-    def _announce(self, announcement: Announcement) -> None:
-        if not self._stopping.is_set():
-            self._surface.announce(announcement)
 
     def _local_now(self) -> datetime:
         return self._clock.now().astimezone()

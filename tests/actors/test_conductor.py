@@ -5,13 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from atomiton_runtime.actors.base import Address
-from atomiton_runtime.actors.conductor import (
-    EVENT_BYTES,
-    GATHER_EVENTS,
-    UNKEPT_BYTES,
-    Conductor,
-    ConductorBook,
-)
+from atomiton_runtime.actors.conductor import Conductor, ConductorBook
+from atomiton_runtime.actors.gathering import EVENT_BYTES, GATHER_EVENTS, UNKEPT_BYTES
 from atomiton_runtime.actors.messages import (
     Append,
     EndAllRuns,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from atomiton_runtime.actors import flow_files, flow_shelf
+from atomiton_runtime.actors import flow_files, flow_reading, flow_sources
 from atomiton_runtime.actors.base import Address, Rank, stop_actor
 from atomiton_runtime.actors.flow_shelf import FlowShelf, ShelfBook
 from atomiton_runtime.actors.messages import (
@@ -525,8 +525,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return note_and_look
 
-    monkeypatch.setattr(flow_shelf, "file_signature", noted("stat", flow_files.file_signature))
-    monkeypatch.setattr(flow_shelf, "look_at", noted("read", flow_files.look_at))
+    monkeypatch.setattr(flow_reading, "file_signature", noted("stat", flow_files.file_signature))
+    for module in (flow_reading, flow_sources):
+        monkeypatch.setattr(module, "look_at", noted("read", flow_files.look_at))
     return done
 
 

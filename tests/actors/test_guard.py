@@ -351,7 +351,7 @@ def test_a_loader_may_raise_anything(
             raise fault
         return true_loader(data, path, *others, **more)
 
-    monkeypatch.setattr("atomiton_runtime.actors.flow_shelf.load_flow", loader)
+    monkeypatch.setattr("atomiton_runtime.actors.flow_reading.load_flow", loader)
     with Runtime(flows, "memory:", data=flows.parent / "data") as runtime:
         with pytest.raises(Exception, match=r"injected|failed"):
             runtime.flow("odd")

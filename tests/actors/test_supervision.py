@@ -222,7 +222,7 @@ def test_a_blocked_actor_blocks_no_other_question(
         raise ValueError("hung")
 
     runs_well(runtime)
-    monkeypatch.setattr("atomiton_runtime.actors.flow_shelf.load_flow", hang)
+    monkeypatch.setattr("atomiton_runtime.actors.flow_reading.load_flow", hang)
     (flows / "slow.toml").write_text(HELLO, encoding="utf-8")
     runtime._system.shelf.tell(GetFlow(ref="slow"))
     assert entered.wait(PATIENCE_S)
