@@ -17,6 +17,7 @@ from atomiton_runtime.ids import NodeId, RunId
 from atomiton_runtime.nodes.fingerprints import Fingerprints
 from atomiton_runtime.nodes.registry import NodeCatalogue
 from atomiton_runtime.run import events as ev
+from atomiton_runtime.run.decide import ERROR_PORT
 from atomiton_runtime.run.events import RunEvent
 from atomiton_runtime.run.kept import Kept, kept_of
 from atomiton_runtime.run.reuse import Key
@@ -214,6 +215,8 @@ class Reusing:
                 continue
             if not all(flow.nodes[parent].id in kept for parent in flow.parents[index]):
                 continue
+            if any(ref.port == ERROR_PORT for ref in node.refs):
+                continue  # what is kept did not fail, so it will hardly run at all
             type_found = catalogue.find(node.type)
             if type_found is None:
                 continue

@@ -192,3 +192,14 @@ def test_a_body_of_which_nothing_was_executed_is_reused(runtime: Runtime) -> Non
     save(runtime, text)
 
     assert {"each": "reused"} == statuses(save(runtime, text))
+
+
+def test_who_takes_an_error_that_did_not_happen_is_skipped(runtime: Runtime) -> None:
+    """Also if it was executed with null before, which is what such a port gives."""
+    text = (
+        '[nodes.make]\ntype = "file-system"\noperation = "create"\npath = "out"\n'
+        '[nodes.took]\ntype = "edit-fields"\ninput = "make.{}"\nvalues = {{ n = 1 }}\n'
+    )
+    assert {"make": "succeeded", "took": "succeeded"} == statuses(save(runtime, text.format("size_bytes")))
+
+    assert {"make": "reused", "took": "skipped"} == statuses(save(runtime, text.format("error")))
