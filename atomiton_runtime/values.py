@@ -85,26 +85,41 @@ def encode(value: object) -> bytes:
     Raises:
         UnsupportedValue: it holds something that has no JSON form (VALUE-001).
     """
-    return b"".join(encoded_pieces(value))
+    return b"".join(_pieces(value)) if _is_long(value) else _encoded(value)
 
 
 def encoded_pieces(value: object) -> Iterator[bytes]:
-    """Yield what `encode` returns in pieces: those of a long list are small, and the whole may be large.
+    """Return what `encode` returns in pieces: those of a long list or text are small, and the whole may be large.
 
     Raises:
-        UnsupportedValue: as `encode` does, at the piece in question.
+        UnsupportedValue: as `encode` does, here or at the piece in question.
     """
+    return _pieces(value) if _is_long(value) else iter((_encoded(value),))
+
+
+def _is_long(value: object) -> bool:
+    return type(value) is list or (type(value) is str and len(value) > _LONG_CHARS)
+
+
+def _encoded(value: object) -> bytes:
     try:
-        if type(value) is list:
-            yield from _pieces_of_list(cast("list[object]", value))
-        elif type(value) is str and len(value) > _LONG_CHARS:
+        return _ENCODER.encode(to_document(value))
+    except UnicodeEncodeError as exc:
+        raise _half_a_character() from exc
+
+
+def _pieces(value: object) -> Iterator[bytes]:
+    try:
+        if type(value) is str:
             yield from _pieces_of_text(value)
         else:
-            yield _ENCODER.encode(to_document(value))
+            yield from _pieces_of_list(cast("list[object]", value))
     except UnicodeEncodeError as exc:
-        raise UnsupportedValue(
-            "", "holds text with half a character (a lone surrogate), which no file can keep"
-        ) from exc
+        raise _half_a_character() from exc
+
+
+def _half_a_character() -> UnsupportedValue:
+    return UnsupportedValue("", "holds text with half a character (a lone surrogate), which no file can keep")
 
 
 def _pieces_of_text(text: str) -> Iterator[bytes]:

@@ -100,6 +100,8 @@ def _names(order: ExecuteNode, catalogued: CataloguedType, rendered: Mapping[str
     node = order.written
     if node.body is not None or node.calls is not None:
         return names_within(node, order.flow)
+    if not node.names and not catalogued.uses:
+        return ()  # nearly every node of a large flow, and nothing of it need be looked through
     used = {_name(use) for each in _expressions(rendered.values()) for use in each.uses}
     return used | catalogued.uses | {name for name in node.names if name.startswith("secrets.")}
 

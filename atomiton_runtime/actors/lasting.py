@@ -34,6 +34,8 @@ class Lasting:
         self._reusing = reusing
         self._mask = mask
         self.outside = Outside()
+        self._reads: Sequence[Path] = ()
+        """The paths on which the key depends: of what is left behind, how it was before has no say any more."""
         self._wrote = True
         self.key: Key | None = None
         """None: what the result depends on cannot be said."""
@@ -54,6 +56,7 @@ class Lasting:
         node_type = self._catalogued.node_type
         self._wrote = node_type.effect(self._parameters) == "writes"
         self.outside = node_type.outside(self._parameters, self._context)
+        self._reads = [path for path in self.outside.reads if path not in self.outside.leaves]
         self.key = attempt_key(
             self._order,
             self._catalogued,
@@ -64,12 +67,9 @@ class Lasting:
             looks=self.outside.looks,
         )
 
-    @property
-    def _reads(self) -> list[Path]:
-        """The paths on which the key depends: of what is left behind, how it was before has no say any more."""
-        return [path for path in self.outside.reads if path not in self.outside.leaves]
-
     def _fingerprints(self, paths: Sequence[Path]) -> dict[str, str]:
+        if not paths:
+            return {}
         pulse = self._context.cancel.raise_if_cancelled
         return {str(path): self._reusing.fingerprints.of(path, pulse) for path in paths}
 
@@ -96,7 +96,7 @@ class Lasting:
         key, left = self.key, dict[str, str]()
         try:
             left = self._fingerprints(self.outside.leaves)
-            if key is not None and not self._has_read_what_it_was(key):
+            if key is not None and self._reads and not self._has_read_what_it_was(key):
                 key = None
         except AtomitonError as error:
             log.warning(

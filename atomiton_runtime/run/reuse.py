@@ -5,7 +5,7 @@ A part that is short is kept as it is, the others as hashes.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NewType
 
 import msgspec
@@ -18,6 +18,8 @@ Digest = NewType("Digest", str)
 
 SHOWN_CHARS = 80
 """A part of at most so many characters is kept as it is."""
+_SORTED = msgspec.json.Encoder(order="sorted")
+"""JSON keeps texts apart, and is made in a tenth of the time that joining them takes."""
 _HASHED = "#"
 """What a hashed part begins with: no JSON does."""
 
@@ -80,18 +82,23 @@ def make_key(parts: Mapping[str, str], *, folder: str = "", written: Digest | No
         folder: where relative paths begin.
         written: see `Key`.
     """
-    return Key(hash=together((folder, *_pairs(parts))), parts=dict(parts), written=written)
+    try:
+        content = _SORTED.encode([folder, parts])
+    except UnicodeEncodeError:  # the name of a file that is no text
+        content = _plainly([folder, sorted(parts.items())])
+    return Key(hash=digest(content), parts=dict(parts), written=written)
 
 
-def together(texts: Iterable[str]) -> Digest:
+def together(texts: Sequence[str]) -> Digest:
     """Return the hash of texts, none of which runs into the next."""
-    return digest("".join([f"{len(text)}:{text}" for text in texts]).encode("utf-8", "surrogatepass"))
+    try:
+        return digest(_SORTED.encode(texts))
+    except UnicodeEncodeError:
+        return digest(_plainly(texts))
 
 
-def _pairs(parts: Mapping[str, str]) -> Iterable[str]:
-    for name in sorted(parts):
-        yield name
-        yield parts[name]
+def _plainly(texts: object) -> bytes:
+    return repr(texts).encode("utf-8", "surrogatepass")
 
 
 def changed_parts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:

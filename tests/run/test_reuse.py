@@ -188,3 +188,11 @@ def test_changed_parts_are_named_in_order() -> None:
 def test_the_place_of_an_iteration_has_no_index(node: str, place: str) -> None:
     """A node of the flow itself keeps its name, whatever it is called."""
     assert without_indexes(NodeId(node)) == place
+
+
+def test_names_that_are_no_text_are_told_apart() -> None:
+    """A path may hold bytes that are no UTF-8; Python keeps them as halves of characters."""
+    one, other = "reads /data/\udcff", "reads /data/\udcfe"
+    assert make_key({one: "a", "b": "c"}).hash == make_key({"b": "c", one: "a"}).hash
+    assert make_key({one: "a"}).hash != make_key({other: "a"}).hash
+    assert together((one, "a")) != together((other, "a"))
