@@ -14,6 +14,7 @@ from atomiton_runtime.values import Value, encode
 
 ABSENT = "absent"
 """Stands for the value of a port, or of a name, that has none."""
+_CONTAINERS = (dict, list)
 _MOVING = frozenset({"now", "run"})
 """These are different in each run."""
 
@@ -104,17 +105,16 @@ def _values(node: Node) -> list[object]:
 
 def _orders(value: object) -> Iterator[str]:
     """Yield the keys of each table within parameters, as they are written: no definition says in which order."""
-    match value:
-        case dict():
-            table = cast("dict[str, object]", value)
-            yield from table
-            for key in sorted(table):
+    if type(value) is dict:
+        table = cast("dict[str, object]", value)
+        yield from table
+        for key in sorted(table):
+            if type(table[key]) in _CONTAINERS:
                 yield from _orders(table[key])
-        case list():
-            for entry in cast("list[object]", value):
+    elif type(value) is list:
+        for entry in cast("list[object]", value):
+            if type(entry) in _CONTAINERS:
                 yield from _orders(entry)
-        case _:
-            return
 
 
 def environment_part(environment: Mapping[str, str], name: str) -> str:
