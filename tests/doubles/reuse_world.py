@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -221,7 +221,8 @@ class World:
             return wrong  # what has begun before a failure is a matter of moments
         shared = [(node, picture, fresh[node]) for node, picture in saved.picture.items() if node in fresh]
         if failed:  # what found its result has no turn, and so others have theirs before something fails
-            wrong += [_line(*each) for each in shared if each[1] != each[2] and not _has_skipped(*each[1:])]
+            moments = self._of_moments(each[0] for each in shared if _has_skipped(*each[1:]))
+            wrong += [_line(*each) for each in shared if each[1] != each[2] and _box(each[0]) not in moments]
             executed = frozenset(saved.executed)
             if any(
                 _has_skipped(*each[1:]) and (each[0] in executed or each[1][0] == "skipped")
@@ -237,6 +238,14 @@ class World:
             if saved.files.get(name) != files.get(name)
         ]
         return wrong
+
+    def _of_moments(self, skipped: Iterable[str]) -> frozenset[str]:
+        """Return the boxes of nodes that only one of two failing runs came to, and those that take something of them."""
+        found = {_box(node) for node in skipped}
+        for box in self.flow.boxes:  # each stands after those that it takes something of
+            if not found.isdisjoint(taken(box)):
+                found.add(box.id)
+        return frozenset(found)
 
     def _wrongly_kept(self, saved: "Saved", before: Mapping[str, bytes]) -> list[str]:
         """Return which reused nodes have added something else than they would now, as a fresh run has shown."""
@@ -325,6 +334,10 @@ def _added(box: Box, before: Mapping[str, bytes], after: Mapping[str, bytes]) ->
 
 def _has_skipped(saved: NodePicture, fresh: NodePicture) -> bool:
     return (saved[0] == "skipped") != (fresh[0] == "skipped")
+
+
+def _box(node: str) -> str:
+    return node.partition("/")[0]
 
 
 def _is_historic(node: str, boxes: list[Box], called: ChangingFlow) -> bool:
