@@ -240,7 +240,7 @@ class World:
         return wrong
 
     def _of_moments(self, skipped: Iterable[str]) -> frozenset[str]:
-        """Return the boxes of nodes that only one of two failing runs came to, and those that take something of them."""
+        """Return the boxes of nodes that only one of two failing runs came to, and those that take of them."""
         found = {_box(node) for node in skipped}
         for box in self.flow.boxes:  # each stands after those that it takes something of
             if not found.isdisjoint(taken(box)):
