@@ -238,10 +238,11 @@ def _mask(*signals: signal.Signals) -> int:
 
 
 def test_the_command_starts_like_any_other(folder: Path) -> None:
-    """It leads its own session; only what who started us ignores is ignored, and no file is open of ours."""
+    """It leads its own session; signals do what they do by default, and no file is open of ours."""
     own = Path("/proc/self/status").read_text(encoding="utf-8")
-    # What Python ignores for itself, it does not hand on.
-    ignored = int(own.split("SigIgn:\t")[1].split()[0], 16) & ~_mask(signal.SIGPIPE, signal.SIGXFSZ)
+    # What is ignored by Python, by the supervisor or by a terminal's `nohup` is not handed on.
+    reset = _mask(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGHUP)
+    ignored = int(own.split("SigIgn:\t")[1].split()[0], 16) & ~reset
     script(
         folder,
         "ls -l /proc/self/fd | wc -l > fds; cat /proc/self/status > status; ps -o sid= -p $$ > sid; echo $$ > pid",
