@@ -329,7 +329,7 @@ def play(seeds: list[int], called: list[int], steps: list[Step], store: str) -> 
     store=st.sampled_from(["sqlite", "files", "memory"]),
 )
 @settings(
-    max_examples=sized(6, 520),
+    max_examples=sized(6, 600),
     deadline=None,
     suppress_health_check=tuple(HealthCheck),
 )
