@@ -62,7 +62,18 @@ def prepare(
     if catalogued is None:
         raise _missing(node)
     rendered = cast("dict[str, object]", render(cast(Templated, node.parameters), scope))
-    context = NodeContext(
+    return Prepared(
+        order=order,
+        catalogued=catalogued,
+        rendered=rendered,
+        parameters=catalogued.prepare(rendered),
+        context=_context(order, value, scope, log),
+    )
+
+
+def _context(order: ExecuteNode, value: Value, scope: Scope, log: Callable[[str], None]) -> NodeContext:
+    node = order.written
+    return NodeContext(
         input=value,
         scope=scope,
         folder=_folder(order.flow.folder),
@@ -73,13 +84,6 @@ def prepare(
         flow_path=order.flow.path,
         code_lines=node.code_lines,
         calls=order.flow.subflows.get(node.calls or ""),
-    )
-    return Prepared(
-        order=order,
-        catalogued=catalogued,
-        rendered=rendered,
-        parameters=catalogued.prepare(rendered),
-        context=context,
     )
 
 
